@@ -142,7 +142,7 @@ $(O)/src/base/version.o: $(O)/revision
 
 # The assembler copies these files into the object.
 $(O)/src/networks/demo.o: src/networks/demo/hrnet.f16 src/networks/demo/cbam_resunet.f16
-$(O)/src/networks/network.o: configs/networks/unet.list
+$(O)/src/networks/network.o: configs/networks/unet_bn.list
 $(O)/src/http/page.o: $(wildcard src/http/page/*)
 
 $(foreach folder,lib unit programs bench,$(O)/tests/$(folder)/%.o): OWN_CPPFLAGS = -Itests/lib

@@ -73,16 +73,18 @@ static bool takes_type(bt_onnx_type type) {
     return type == BT_ONNX_FLOAT || type == BT_ONNX_FLOAT16 || type == BT_ONNX_UINT8;
 }
 
+static bool are_channels(int64_t count) {
+    return count == 1 || count == 3;
+}
+
 static bt_status check_channels(const bt_onnx_graph *graph, const shape *s, const bt_model_map *map,
                                 const char *file, bt_error *error) {
     char dims[NAMES_SIZE];
     write_dims(dims, s);
-    const bool usual = graph->channels == 1 || graph->channels == 3;
-    const bool last = !usual && (s->dims[3] == 3 || s->dims[3] == 1);
-    if (last || (!usual && graph->channels != 0))
+    if (graph->channels != 0 && !are_channels(graph->channels))
         return bt_fail(error, BT_INVALID,
-                       "%.80s: takes images of %s; N x 3 x H x W or N x 1 x H x W is wanted%s", file, dims,
-                       last ? ": export it with the channels first" : "");
+                       "%.80s: takes images of %s; N x C x H x W or N x H x W x C is wanted, C being 3 or 1",
+                       file, dims);
     if (map->channels != 0 && graph->channels != 0 && map->channels != graph->channels)
         return bt_fail(error, BT_INVALID, "%.80s: takes images of %s; its JSON file says \"channels\": %d",
                        file, dims, map->channels);
@@ -93,8 +95,13 @@ static bt_status check_channels(const bt_onnx_graph *graph, const shape *s, cons
 static bt_status read_input(bt_onnx_graph *out, const shape *s, const bt_model_map *map, const char *file,
                             bt_error *error) {
     char dims[NAMES_SIZE];
-    int *const to[] = {&out->batch, &out->channels, &out->height, &out->width};
+    int *const first[] = {&out->batch, &out->channels, &out->height, &out->width}, *const last[] = {
+                                                                                       &out->batch,
+                                                                                       &out->height,
+                                                                                       &out->width,
+                                                                                       &out->channels};
     out->input_type = s->type;
+    out->channels_last = map->channels_last;
     if (!takes_type(s->type))
         return bt_fail(error, BT_INVALID,
                        "%.80s: takes numbers of type %s; float32, float16 or uint8 is wanted", file,
@@ -103,9 +110,12 @@ static bt_status read_input(bt_onnx_graph *out, const shape *s, const bt_model_m
     write_dims(dims, s);
     if (s->rank != 4)
         return bt_fail(error, BT_INVALID,
-                       "%.80s: takes images of %s; N x 3 x H x W or N x 1 x H x W is wanted", file, dims);
+                       "%.80s: takes images of %s; N x C x H x W or N x H x W x C is wanted, C being 3 or 1",
+                       file, dims);
+    out->channels_last = bt_model_map_is_last(map, s->dims[1], s->dims[3]);
     for (int i = 0; i < 4; i++)
-        *to[i] = s->dims[i] > 0 && s->dims[i] <= INT32_MAX ? (int)s->dims[i] : 0;
+        *(out->channels_last ? last : first)[i] =
+            s->dims[i] > 0 && s->dims[i] <= INT32_MAX ? (int)s->dims[i] : 0;
     return check_channels(out, s, map, file, error);
 }
 

@@ -19,6 +19,7 @@ typedef struct bt_onnx_graph {
     int output_count;
     bt_onnx_type input_type;            /* BT_ONNX_FLOAT, _FLOAT16 or _UINT8 */
     int batch, channels, height, width; /* of the input; 0: any */
+    bool channels_last;                 /* N x H x W x channels goes in: as it says, or else as `map` does */
 } bt_onnx_graph;
 
 /* Asks the session. BT_INVALID where pictures cannot go in: several inputs, other types, other dimensions, other channels

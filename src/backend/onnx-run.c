@@ -21,7 +21,12 @@ static bt_status grow(bt_onnx_room *r, size_t bytes, bt_error *error) {
 }
 
 static size_t pixels_of(const bt_onnx_session *s) {
-    return (size_t)s->height * (size_t)s->width;
+    return (size_t)s->layout.height * (size_t)s->layout.width;
+}
+
+/* As they go in. */
+static size_t padded_pixels_of(const bt_onnx_session *s) {
+    return (size_t)s->layout.padded_height * (size_t)s->layout.padded_width;
 }
 
 /* A tensor over the caller's memory. */
@@ -36,23 +41,35 @@ static bt_status lay_over(bt_ort_value **out, const bt_onnx_session *s, void *me
         BT_BACKEND, s->file, error);
 }
 
-/* A batch of `size` for the network, of which `count` are images and the rest is black. */
+/* `count` images in the network's numbers, channels and layout, and as many black ones as a batch of `size` wants. */
+static bt_status fill_input(bt_onnx_session *s, int size, int count, const float *images, bt_error *error) {
+    const bt_onnx_layout *l = &s->layout;
+    const bt_onnx_type type = s->graph.input_type;
+    const size_t bytes = bt_onnx_value_bytes(type), values = (size_t)l->channels * pixels_of(s),
+                 image_bytes = (size_t)l->channels * padded_pixels_of(s) * bytes;
+    const bool moves = bt_onnx_layout_pads(l) || l->channels_last;
+    bt_status status = grow(&s->input, (size_t)size * image_bytes, error);
+    if (status == BT_OK && moves) status = grow(&s->typed, (size_t)count * values * bytes, error);
+    if (status != BT_OK) return status;
+    bt_onnx_put_images(moves ? s->typed.start : s->input.start, type, l->channels, images, (size_t)count,
+                       pixels_of(s), &s->subject.model.norm);
+    if (moves) bt_onnx_lay_out(s->input.start, s->typed.start, (size_t)count, l, bytes);
+    memset((char *)s->input.start + (size_t)count * image_bytes, 0, (size_t)(size - count) * image_bytes);
+    return BT_OK;
+}
+
+/* A batch of `size` for the network, of which `count` are images. */
 static bt_status make_input(bt_ort_value **out, bt_onnx_session *s, int size, int count, const float *images,
                             bt_error *error) {
-    const int64_t dims[] = {size, s->channels, s->height, s->width};
-    const bt_onnx_type type = s->graph.input_type;
-    const size_t image_bytes = (size_t)s->channels * pixels_of(s) * bt_onnx_value_bytes(type);
-    bt_status status = BT_OK;
-    void *memory = (void *)images; /* which is only read */
-    if (type != BT_ONNX_FLOAT || s->channels != 3 || size != count) {
-        status = grow(&s->input, (size_t)size * image_bytes, error);
-        if (status != BT_OK) return status;
-        memory = s->input.start;
-        bt_onnx_put_images(memory, type, s->channels, images, (size_t)count, pixels_of(s),
-                           &s->subject.model.norm);
-        memset((char *)memory + (size_t)count * image_bytes, 0, (size_t)(size - count) * image_bytes);
-    }
-    return lay_over(out, s, memory, dims, 4, type, error);
+    const bt_onnx_layout *l = &s->layout;
+    const int64_t first[] = {size, l->channels, l->padded_height, l->padded_width},
+                  last[] = {size, l->padded_height, l->padded_width, l->channels};
+    const bool as_they_are = s->graph.input_type == BT_ONNX_FLOAT && l->channels == 3 && size == count &&
+                             !l->channels_last && !bt_onnx_layout_pads(l);
+    bt_status status = as_they_are ? BT_OK : fill_input(s, size, count, images, error);
+    if (status != BT_OK) return status;
+    return lay_over(out, s, as_they_are ? (void *)images : s->input.start, /* which is only read */
+                    l->channels_last ? last : first, 4, s->graph.input_type, error);
 }
 
 /* Fails with `status`. */
@@ -66,31 +83,28 @@ static bt_status run_inside(bt_onnx_session *s, bt_status status, const bt_ort_v
         s->file, error);
 }
 
-/* pixels x classes to classes x pixels, of each image. */
-static void part_planes(float *out, const float *values, size_t count, size_t pixels, size_t classes) {
-    for (size_t n = 0; n < count; n++, out += pixels * classes, values += pixels * classes)
-        for (size_t c = 0; c < classes; c++)
-            for (size_t i = 0; i < pixels; i++)
-                out[c * pixels + i] = values[i * classes + c];
-}
-
-/* What came, as floats of the pictures' size: as floats, by classes, enlarged, each where it must be. */
+/* What came, as floats of the pictures' size: as floats, by classes, enlarged, cropped, each where it must be. */
 static bt_status take_output(bt_onnx_session *s, int count, float *logits, bt_error *error) {
     const bt_onnx_map *m = &s->map;
-    const int classes = s->base.info.classes, planes = count * classes;
-    const int height = s->height / m->factor, width = s->width / m->factor;
+    const bt_onnx_layout *l = &s->layout;
+    const int planes = count * s->base.info.classes;
+    const int height = l->padded_height / m->factor, width = l->padded_width / m->factor;
     const size_t pixels = (size_t)height * (size_t)width, values = (size_t)planes * pixels;
     const size_t enlarging = m->factor > 1 ? bt_image_enlarge_bytes(planes, height, width, m->factor) : 0;
-    bt_status status = grow(&s->scratch, enlarging + 2 * values * sizeof(float), error);
+    const size_t padded = bt_onnx_layout_pads(l) ? (size_t)planes * padded_pixels_of(s) : 0;
+    bt_status status = grow(&s->scratch, enlarging + (2 * values + padded) * sizeof(float), error);
     if (status != BT_OK) return status;
     float *floats = (float *)((char *)s->scratch.start + enlarging), *by_class = floats + values;
-    if (m->factor == 1 && !m->channels_last) floats = logits;
-    if (m->factor == 1) by_class = logits;
+    float *whole = padded > 0 ? by_class + values : logits; /* of the size that went in */
+    if (m->factor == 1) by_class = whole;
+    if (!m->channels_last) floats = by_class;
     bt_onnx_take_values(floats, s->output.start, m->type, values);
-    if (m->channels_last) part_planes(by_class, floats, (size_t)count, pixels, (size_t)classes);
+    if (m->channels_last)
+        bt_onnx_part_planes(by_class, floats, (size_t)count, pixels, (size_t)s->base.info.classes);
     if (m->factor > 1)
-        bt_image_enlarge(m->channels_last ? by_class : floats, planes, height, width, m->factor, logits,
-                         s->base.info.threads, s->scratch.start);
+        bt_image_enlarge(by_class, planes, height, width, m->factor, whole, s->base.info.threads,
+                         s->scratch.start);
+    if (padded > 0) bt_onnx_crop(logits, whole, (size_t)planes, l);
     return BT_OK;
 }
 
@@ -98,7 +112,8 @@ static bt_status take_output(bt_onnx_session *s, int count, float *logits, bt_er
 static bt_status run_once(bt_onnx_session *s, int size, int count, const float *images, float *logits,
                           bt_error *error) {
     const bt_onnx_map *m = &s->map;
-    const bool direct = m->type == BT_ONNX_FLOAT && m->factor == 1 && !m->channels_last && size == count;
+    const bool direct = m->type == BT_ONNX_FLOAT && m->factor == 1 && !m->channels_last && size == count &&
+                        !bt_onnx_layout_pads(&s->layout);
     const char *const names[] = {s->graph.outputs[m->number]};
     bt_ort_value *input = NULL, *output = NULL;
     int64_t dims[4];
@@ -137,8 +152,11 @@ static bt_status fit(bt_onnx_session *s, bt_ort_value **outputs, int size, bt_er
     bt_given given[BT_GIVEN_MAX];
     bt_onnx_type types[BT_GIVEN_MAX];
     bt_fitted fitted;
-    const bt_given_for images = {
-        .file = s->file, .batch_size = size, .channels = s->channels, .height = s->height, .width = s->width};
+    const bt_given_for images = {.file = s->file,
+                                 .batch_size = size,
+                                 .channels = s->layout.channels,
+                                 .height = s->layout.padded_height,
+                                 .width = s->layout.padded_width};
     bt_status status = BT_OK;
     for (int i = 0; i < s->graph.output_count && status == BT_OK; i++)
         status =
@@ -176,12 +194,17 @@ static bt_status try_run(bt_onnx_session *s, bt_error *error) {
     return status;
 }
 
-/* Whether one channel goes in that nobody had spoken of is told first. */
-static void note_grey(bt_session_info *info) {
+/* What goes in otherwise than usual, of which nobody had spoken, is told first. */
+static void note_input(bt_session_info *info, bool grey, bool last) {
     char found[sizeof info->found_note];
     memcpy(found, info->found_note, sizeof found);
-    snprintf(info->found_note, sizeof info->found_note,
-             "takes pictures of one channel, the mean of the three (\"channels\": 1)");
+    info->found_note[0] = '\0';
+    if (grey)
+        bt_text_append_clause(info->found_note, sizeof info->found_note,
+                              "takes pictures of one channel, the mean of the three (\"channels\": 1)");
+    if (last)
+        bt_text_append_clause(info->found_note, sizeof info->found_note,
+                              "takes its channels last (\"layout\": \"NHWC\")");
     if (found[0]) bt_text_append_clause(info->found_note, sizeof info->found_note, "%s", found);
 }
 
@@ -190,17 +213,21 @@ bt_status bt_onnx_try(bt_onnx_session *s, bt_error *error) {
     const int said = s->subject.model.map.channels;
     const bool open = s->graph.channels == 0 && said == 0;
     bt_error ignored;
-    s->channels = s->graph.channels > 0 ? s->graph.channels : said > 0 ? said : 3;
+    s->layout.channels_last = s->graph.channels_last;
+    s->layout.channels = s->graph.channels > 0 ? s->graph.channels : said > 0 ? said : 3;
     bt_status status = try_run(s, error);
     if (status == BT_INVALID && open) {
-        s->channels = 1;
+        s->layout.channels = 1;
         if (try_run(s, &ignored) == BT_OK) status = BT_OK;
     }
-    if (status == BT_OK && s->channels == 1 && said == 0) note_grey(&s->base.info);
+    if (status == BT_OK)
+        note_input(&s->base.info, s->layout.channels == 1 && said == 0,
+                   s->layout.channels_last && !s->subject.model.map.channels_last);
     return status;
 }
 
 void bt_onnx_run_close(bt_onnx_session *s) {
+    free(s->typed.start);
     free(s->input.start);
     free(s->output.start);
     free(s->scratch.start);

@@ -4,6 +4,7 @@
 
 #include "backend/backend.h"
 #include "backend/onnx-graph.h"
+#include "backend/onnx-layout.h"
 #include "backend/session-subject.h"
 
 #ifdef __cplusplus
@@ -32,10 +33,10 @@ typedef struct bt_onnx_session {
     bt_onnx_graph graph;
     bt_session_subject subject;
     const char *file; /* its name, for messages */
-    int height, width;
-    int channels; /* that go in: 3 or 1; found by the trial, as are the map, info.classes and info.found_note */
+    bt_onnx_layout
+        layout; /* its channels, 3 or 1, are found by the trial, as are the map, info.classes and info.found_note */
     bt_onnx_map map;
-    bt_onnx_room input, output, scratch;
+    bt_onnx_room typed, input, output, scratch;
     int64_t before_bytes;
     int device; /* of CUDA; -1: the CPU */
 } bt_onnx_session;

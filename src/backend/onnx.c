@@ -100,21 +100,13 @@ static bt_status check_kind(const bt_onnx_session *s, const bt_session_options *
                    s->subject.model.kind == BT_MODEL_NETWORK ? " or plan" : "");
 }
 
-/* What the JSON file says and is not done here is refused, lest it be passed over. */
-static bt_status check_map(const bt_onnx_session *s, bt_error *error) {
+/* But for what the graph says: the channels. */
+static void choose_layout(bt_onnx_session *s, const bt_session_options *options) {
     const bt_model_map *map = &s->subject.model.map;
-    const char *name = bt_model_file_name(s->subject.model.file);
-    if (bt_model_map_padded(map, s->height) != s->height || bt_model_map_padded(map, s->width) != s->width)
-        return bt_fail(error, BT_UNSUPPORTED,
-                       "%.80s: images of %d x %d pixels would be padded to multiples of %d, which is not "
-                       "done for ONNX: ask "
-                       "for a size that is one",
-                       name, s->height, s->width, map->pad_to_multiple);
-    if (map->channels_last)
-        return bt_fail(error, BT_UNSUPPORTED,
-                       "%.80s: its JSON file says \"layout\": \"NHWC\"; of ONNX N x C x H x W is wanted",
-                       name);
-    return BT_OK;
+    s->layout = (bt_onnx_layout){.height = options->height,
+                                 .width = options->width,
+                                 .padded_height = bt_model_map_padded(map, options->height),
+                                 .padded_width = bt_model_map_padded(map, options->width)};
 }
 
 static bt_status describe_device(bt_onnx_session *s, const bt_session_options *options, bt_error *error) {
@@ -166,14 +158,12 @@ static void onnx_close(bt_session *base) {
 static bt_status onnx_open(bt_session **out, const bt_session_options *options, bt_error *error) {
     bt_onnx_session *s = calloc(1, sizeof *s);
     if (!s) return bt_no_memory(error, "opening a session");
-    s->height = options->height;
-    s->width = options->width;
     s->base.info.threads = options->threads > 0 ? options->threads : bt_cores_count();
     bt_status status = bt_cuda_index(&s->device, options->device, error);
     if (status == BT_OK) status = bt_session_subject_open(&s->subject, options, error);
     if (status == BT_OK) status = check_kind(s, options, error);
     if (status == BT_OK) status = check_precision(options, error);
-    if (status == BT_OK) status = check_map(s, error);
+    if (status == BT_OK) choose_layout(s, options);
     if (status == BT_OK) status = bt_onnx_library_use(&s->library, error);
     if (status == BT_OK) status = describe_device(s, options, error);
     if (status == BT_OK) status = bt_session_subject_load(&s->subject, NULL, error);
@@ -194,7 +184,7 @@ static bt_status onnx_open(bt_session **out, const bt_session_options *options, 
 /* Its memory is laid out in the first run of a size. */
 static bt_status onnx_prepare(bt_session *base, int batch_size, bt_error *error) {
     const bt_onnx_session *s = (const bt_onnx_session *)base;
-    const size_t pixels = (size_t)s->height * (size_t)s->width, batch = (size_t)batch_size;
+    const size_t pixels = (size_t)s->layout.height * (size_t)s->layout.width, batch = (size_t)batch_size;
     float *images = calloc(batch * 3 * pixels, sizeof *images);
     float *logits = malloc(batch * (size_t)base->info.classes * pixels * sizeof *logits);
     bt_status status = images && logits ? BT_OK : bt_no_memory(error, "a batch of %d images", batch_size);

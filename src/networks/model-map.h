@@ -6,6 +6,7 @@
 #define BT_NETWORKS_MODEL_MAP_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "base/options.h"
 
@@ -33,6 +34,12 @@ typedef struct bt_model_map {
 static inline int bt_model_map_padded(const bt_model_map *map, int side) {
     const int multiple = map->pad_to_multiple > 1 ? map->pad_to_multiple : 1;
     return (side + multiple - 1) / multiple * multiple;
+}
+
+/* Whether images go in as N x H x W x C, by their second and fourth dimension (0 or less: any): where the second may be
+ * channels it is, unless the JSON file says otherwise. */
+static inline bool bt_model_map_is_last(const bt_model_map *map, int64_t second, int64_t fourth) {
+    return map->channels_last || (second != 1 && second != 3 && (fourth == 1 || fourth == 3));
 }
 
 #endif

@@ -59,9 +59,11 @@ static void load_exported(bt_model *model) {
     bt_onnx_facts facts;
     bt_error ignored;
     if (bt_onnx_file_read(&facts, model->file, &ignored) != BT_OK) return;
-    if (facts.height > 0 && facts.width > 0 && facts.channels <= 3) {
-        model->compiled_height = facts.height;
-        model->compiled_width = facts.width;
+    const bool last = bt_model_map_is_last(&model->map, facts.channels, facts.width);
+    const int height = last ? facts.channels : facts.height, width = last ? facts.height : facts.width;
+    if (height > 0 && width > 0) {
+        model->compiled_height = height;
+        model->compiled_width = width;
     }
     model->numbers = bt_onnx_file_numbers(&facts);
     if (facts.batch > 0) model->batches = (bt_sizes){.count = 1, .sizes = {facts.batch}};

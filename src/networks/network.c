@@ -10,7 +10,7 @@
 
 #define MAX_SIZE 16384
 
-BT_EMBED(bt_list_unet, "configs/networks/unet.list");
+BT_EMBED(bt_list_unet_bn, "configs/networks/unet_bn.list");
 
 /* A fourth network is one more file with a bt_describe_... function, or a list, and one more line here. */
 static const struct {
@@ -24,7 +24,7 @@ static const struct {
      .title = "CBAM-ResUNet",
      .describe = bt_describe_cbam_resunet,
      .size_multiple = 16},
-    {.name = "unet", .list = bt_list_unet, .end = bt_list_unet_end},
+    {.name = "unet_bn", .list = bt_list_unet_bn, .end = bt_list_unet_bn_end},
 };
 
 #define KNOWN_COUNT (sizeof(known) / sizeof(known[0]))

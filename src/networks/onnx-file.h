@@ -16,8 +16,9 @@ extern "C" {
 #endif
 
 typedef struct bt_onnx_facts {
-    int batch, channels, height, width;      /* of its first input, N x C x H x W; 0: any, or not said */
-    bool quantised;                          /* some of it computes in integers of 8 bits */
+    int batch, channels, height,
+        width;      /* of its first input, as if it were N x C x H x W; 0: any, or not said */
+    bool quantised; /* some of it computes in integers of 8 bits */
     int64_t floats, halves, bfloats, others; /* numbers among its weights, by type */
     char external[BT_PATH_SIZE]; /* a file beside it that holds weights; "" where all are inside */
     char missing[BT_PATH_SIZE];  /* the first such that is not there */

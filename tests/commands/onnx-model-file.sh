@@ -100,11 +100,17 @@ def last_wanted(model):
 
 
 last_wanted(make("lastly", [conv("x a", "p"), node("Relu", "p", "q"), conv("q b", "t"), node("Transpose", "t", "y", perm=[0, 2, 3, 1])], ab))
-make("padded", body, ab, pad_to_multiple=64)
+padded = make("padded", body, ab, pad_to_multiple=64)
+edges = numpy.pad(x, ((0, 0), (0, 0), (0, 32), (0, 16)), "edge")
+numpy.ascontiguousarray(ReferenceEvaluator(padded).run(None, {"x": edges})[0][:, :, :32, :48]).tofile(f"{folder}/padded.wanted")
 make("unknown", [node("Nonsense", "x", "y")], [])
 make("later", body, ab, opset=999)
 make("four", [conv("x a", "y")], [weights("a", 1, 4, 3, 3)], takes=("n", 4, "h", "w"))
-make("last", [node("Transpose", "x", "t", perm=[0, 3, 1, 2]), conv("t a", "y")], [weights("a", 1, 3, 3, 3)], takes=("n", "h", "w", 3))
+last_nodes = [node("Transpose", "x", "t", perm=[0, 3, 1, 2]), conv("t a", "p", strides=[2, 2]), node("Transpose", "p", "y", perm=[0, 2, 3, 1])]
+last = make("last", last_nodes, [weights("a", 4, 3, 3, 3)], takes=("n", "h", "w", 3), pad_to_multiple=40)
+edges = numpy.pad(x, ((0, 0), (0, 0), (0, 8), (0, 32)), "edge").transpose(0, 2, 3, 1)
+planes = ReferenceEvaluator(last).run(None, {"x": edges})[0].transpose(0, 3, 1, 2)
+numpy.array([[enlarged(plane, 2)[:32, :48] for plane in image] for image in planes], "float32").tofile(f"{folder}/last.wanted")
 make("pair", [node("Add", "x mask", "y")], [], inputs=[helper.make_tensor_value_info("mask", FLOAT, ("n", 3, "h", "w"))])
 make("whole", [conv("x a", "p"), node("Cast", "p", "y", to=TensorProto.INT64)], ab[:1], outputs=(("y", TensorProto.INT64),))
 make("vector", [node("GlobalAveragePool", "x", "y")], [])
@@ -142,7 +148,7 @@ most = max(abs(a - b) / (1 + abs(b)) for a, b in zip(given, wanted))
 sys.exit(None if most < float(sys.argv[2]) else f"differs by {most}")
 PYTHON
 }
-for name in three two unet small bytes quantised flat lastly; do
+for name in three two unet small bytes quantised flat lastly padded last; do
     maps "$name"
     exits 0 "$name is taken"
     same "$name"
@@ -163,6 +169,7 @@ says_of three 'gives 3 classes: its mask is where it is not the first' 'and what
 says_of unet 'takes pictures of one channel, the mean of the three' 'one channel goes in where the file says so'
 says_of small 'its map is smaller by 2 and is enlarged' 'a smaller map is enlarged'
 says_of quantised 'computes in what is in its file: INT8 and FP32 \(quantised\)' 'a quantised network is said to be so'
+says_of last 'takes its channels last \("layout": "NHWC"\)' 'channels that come last, too'
 is "$(grep -c '^found' flat.said)" 0 'of what is as usual nothing is said'
 run "$forward" --model three --model-file three.onnx --backend onnx --counter-input x --shape 1,3,32,48
 exits 0 'it has a name as a backend, too'
@@ -191,10 +198,8 @@ refused() {
 }
 refused unknown 'unknown\.onnx: .*Nonsense' 'an operator that there is not'
 refused later 'later\.onnx: .*opset 999' 'operators of a later version'
-refused four 'four\.onnx: takes images of any x 4 x any x any; N x 3 x H x W or N x 1 x H x W is wanted' 'other channels'
-refused last 'last\.onnx: takes images of any x any x any x 3; .*: export it with the channels first' 'channels at the end'
+refused four 'four\.onnx: takes images of any x 4 x any x any; N x C x H x W or N x H x W x C is wanted, C being 3 or 1' 'other channels'
 refused pair 'pair\.onnx: takes 2 inputs \("x", "mask"\); one is wanted, the images' 'a second input'
-refused padded 'padded\.onnx: images of 32 x 48 pixels would be padded to multiples of 64, which is not done for ONNX' 'padding'
 refused whole 'whole\.onnx: gives numbers of type int64; floating-point logits are wanted' 'whole numbers'
 refused vector 'vector\.onnx: gives 1 x 3 x 1 x 1 for images of 1 x 3 x 32 x 48; N x classes x H x W is wanted' 'no map'
 maps alone

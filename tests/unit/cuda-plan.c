@@ -120,7 +120,7 @@ static void unet_is_left_to_libtorch(void **state) {
     bt_weights *weights;
     bt_plan *plan;
     bt_error error;
-    assert_int_equal(bt_network_open(&network, "unet", &error), BT_OK);
+    assert_int_equal(bt_network_open(&network, "unet_bn", &error), BT_OK);
     assert_int_equal(bt_weights_open(&weights, network, "counter:7", &error), BT_OK);
     const bt_plan_options options = {.network = network,
                                      .weights = weights,
@@ -131,7 +131,7 @@ static void unet_is_left_to_libtorch(void **state) {
                                      .on_cuda = true};
     assert_int_equal(bt_plan_open(&plan, &options, &error), BT_UNSUPPORTED);
     assert_string_equal(error.message,
-                        "unet: a plan on a GPU has no BatchNorm, activation, groups or dilation in its "
+                        "unet_bn: a plan on a GPU has no BatchNorm, activation, groups or dilation in its "
                         "convolutions: convolution");
     bt_weights_close(&weights);
     bt_network_close(&network);

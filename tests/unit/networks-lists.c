@@ -64,7 +64,7 @@ static void parameters_are_the_checkpoints(void **state) {
     (void)state;
     check_parameters("hrnet", 65846401);
     check_parameters("cbam_resunet", 52072673);
-    check_parameters("unet", 31049409);
+    check_parameters("unet_bn", 31049409);
 }
 
 /* How many numbers the demo weights train: norms and the last convolution. */
@@ -228,7 +228,7 @@ static void an_unknown_model_is_told_the_known_ones(void **state) {
     assert_int_equal(bt_network_open(&network, "vnet", &error), BT_INVALID);
     assert_null(network);
     assert_string_equal(error.message,
-                        "unknown model \"vnet\": the known ones are hrnet, cbam_resunet, unet");
+                        "unknown model \"vnet\": the known ones are hrnet, cbam_resunet, unet_bn");
 }
 
 static void closing_nothing_is_allowed(void **state) {

@@ -76,7 +76,7 @@ static void every_operation_of_a_list_is_computed_alike(void **state) {
 
 static void unet_is_computed_alike(void **state) {
     (void)state;
-    check("configs/networks/unet.list", 1, 1e-4, 0.25);
+    check("configs/networks/unet_bn.list", 1, 1e-4, 0.25);
 }
 
 int main(void) {

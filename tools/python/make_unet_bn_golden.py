@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """What the golden case of U-Net holds: its logits in double, by PyTorch's own modules.
 
-    tools/setup/torch-python tools/python/make_unet_golden.py OUT_FOLDER
+    tools/setup/torch-python tools/python/make_unet_bn_golden.py OUT_FOLDER
 
-Writes unet-1x64x64.f32 and unet.params.tsv, and prints the case's row of cases.json. The network is written down here as
-people have it, module by module, and knows nothing of configs/networks/unet.list."""
+Writes unet_bn-1x64x64.f32 and unet_bn.params.tsv, and prints the case's row of cases.json. The network is written down here as
+people have it, module by module, and knows nothing of configs/networks/unet_bn.list."""
 import json
 import os
 import sys
@@ -94,13 +94,13 @@ def main():
     with torch.inference_mode():
         near = network(torch.from_numpy(x)).double().numpy()
         logits = network.double()(torch.from_numpy(x).double()).numpy()
-    logits.astype("<f4").tofile(f"{folder}/unet-1x64x64.f32")
-    with open(f"{folder}/unet.params.tsv", "w") as file:
+    logits.astype("<f4").tofile(f"{folder}/unet_bn-1x64x64.f32")
+    with open(f"{folder}/unet_bn.params.tsv", "w") as file:
         file.write("name\tshape\n")
         file.writelines(f"{k}\t{'x'.join(map(str, v.shape))}\n" for k, v in state.items())
     error = np.linalg.norm(near - logits) / np.linalg.norm(logits - logits.mean())
-    print(json.dumps({"model": "unet", "seed": COUNTER_SEED, "input_shape": shape, "input_name": name,
-                      "logits": "unet-1x64x64.f32", "output_shape": list(logits.shape), "mean": logits.mean(),
+    print(json.dumps({"model": "unet_bn", "seed": COUNTER_SEED, "input_shape": shape, "input_name": name,
+                      "logits": "unet_bn-1x64x64.f32", "output_shape": list(logits.shape), "mean": logits.mean(),
                       "std": logits.std(), "torch_f32_relative_error": error}, indent=1))
 
 

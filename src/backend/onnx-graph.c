@@ -77,6 +77,20 @@ static bool are_channels(int64_t count) {
     return count == 1 || count == 3;
 }
 
+/* As the JSON file says, where it says what is not usual. */
+static bt_status check_type(const shape *s, const bt_model_map *map, const char *file, bt_error *error) {
+    static const bt_onnx_type said[] = {[BT_MODEL_FLOAT32] = BT_ONNX_FLOAT,
+                                        [BT_MODEL_FLOAT16] = BT_ONNX_FLOAT16,
+                                        [BT_MODEL_UINT8] = BT_ONNX_UINT8};
+    if (!takes_type(s->type))
+        return bt_fail(error, BT_INVALID,
+                       "%.80s: takes numbers of type %s; float32, float16 or uint8 is wanted", file,
+                       bt_onnx_type_name(s->type));
+    if (map->dtype == BT_MODEL_FLOAT32 || said[map->dtype] == s->type) return BT_OK;
+    return bt_fail(error, BT_INVALID, "%.80s: takes numbers of type %s; its JSON file says \"dtype\": \"%s\"",
+                   file, bt_onnx_type_name(s->type), bt_onnx_type_name(said[map->dtype]));
+}
+
 static bt_status check_channels(const bt_onnx_graph *graph, const shape *s, const bt_model_map *map,
                                 const char *file, bt_error *error) {
     char dims[NAMES_SIZE];
@@ -95,18 +109,12 @@ static bt_status check_channels(const bt_onnx_graph *graph, const shape *s, cons
 static bt_status read_input(bt_onnx_graph *out, const shape *s, const bt_model_map *map, const char *file,
                             bt_error *error) {
     char dims[NAMES_SIZE];
-    int *const first[] = {&out->batch, &out->channels, &out->height, &out->width}, *const last[] = {
-                                                                                       &out->batch,
-                                                                                       &out->height,
-                                                                                       &out->width,
-                                                                                       &out->channels};
+    int *const first[] = {&out->batch, &out->channels, &out->height, &out->width};
+    int *const last[] = {&out->batch, &out->height, &out->width, &out->channels};
     out->input_type = s->type;
     out->channels_last = map->channels_last;
-    if (!takes_type(s->type))
-        return bt_fail(error, BT_INVALID,
-                       "%.80s: takes numbers of type %s; float32, float16 or uint8 is wanted", file,
-                       bt_onnx_type_name(s->type));
-    if (s->rank == 0) return BT_OK; /* it does not say */
+    bt_status status = check_type(s, map, file, error);
+    if (status != BT_OK || s->rank == 0) return status; /* of no rank: it does not say */
     write_dims(dims, s);
     if (s->rank != 4)
         return bt_fail(error, BT_INVALID,

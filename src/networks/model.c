@@ -210,9 +210,20 @@ static bt_status hash_file(const bt_model *model, const char *path, void *contex
     return status;
 }
 
+/* The weights that an ONNX file has beside it. */
+static bt_status hash_beside(const bt_model *model, uint64_t *hash, bt_error *error) {
+    bt_onnx_facts facts;
+    char path[BT_PATH_SIZE];
+    bt_status status = bt_onnx_file_read(&facts, model->file, error);
+    if (status != BT_OK || facts.external[0] == '\0') return status;
+    status = bt_onnx_file_beside(path, model->file, facts.external, error);
+    return status == BT_OK ? hash_file(model, path, hash, error) : status;
+}
+
 bt_status bt_model_hash(const bt_model *model, uint64_t *hash, bt_error *error) {
     *hash = BT_FNV_START;
-    return for_each_file(model, hash_file, hash, error);
+    bt_status status = for_each_file(model, hash_file, hash, error);
+    return status == BT_OK && model->kind == BT_MODEL_ONNX ? hash_beside(model, hash, error) : status;
 }
 
 /* ---- what it gave ---- */

@@ -96,6 +96,11 @@ static void read_node(reader *r, const field *node) {
         }
 }
 
+bt_status bt_onnx_file_beside(char out[BT_PATH_SIZE], const char *path, const char *name, bt_error *error) {
+    const char *slash = strrchr(path, '/');
+    return bt_path_join(out, error, "%.*s%s", (int)(slash ? slash + 1 - path : 0), path, name);
+}
+
 /* {"location": "net.onnx.data"} of a weight that lies beside the file; the other keys say where in it. */
 static void read_external(reader *r, const field *entry) {
     char key[NAME_MAX_BYTES] = "", value[BT_PATH_SIZE] = "", beside[BT_PATH_SIZE];
@@ -107,9 +112,7 @@ static void read_external(reader *r, const field *entry) {
     }
     if (strcmp(key, "location") != 0 || strcmp(value, r->facts->external) == 0) return;
     snprintf(r->facts->external, sizeof r->facts->external, "%s", value);
-    const char *slash = strrchr(r->path, '/');
-    const bool joined = bt_path_join(beside, &ignored, "%.*s%s", (int)(slash ? slash + 1 - r->path : 0),
-                                     r->path, value) == BT_OK;
+    const bool joined = bt_onnx_file_beside(beside, r->path, value, &ignored) == BT_OK;
     if (r->facts->missing[0] == '\0' && !(joined && bt_file_exists(beside)))
         snprintf(r->facts->missing, sizeof r->facts->missing, "%s", value);
 }

@@ -30,6 +30,10 @@ BT_MUST_USE bt_status bt_onnx_file_read(bt_onnx_facts *out, const char *path, bt
 /* Whether there is an ONNX file, and with it what it names beside it. BT_PARSE as above and for what is missing, BT_IO. */
 BT_MUST_USE bt_status bt_onnx_file_check(const char *path, bt_error *error);
 
+/* The path of a file that one at `path` names beside itself. BT_INVALID where it is too long. */
+BT_MUST_USE bt_status bt_onnx_file_beside(char out[BT_PATH_SIZE], const char *path, const char *name,
+                                          bt_error *error);
+
 /* "FP32", "INT8 (quantised) and FP32", ...: in what it computes; never NULL. */
 const char *bt_onnx_file_numbers(const bt_onnx_facts *facts);
 

@@ -202,6 +202,9 @@ refused four 'four\.onnx: takes images of any x 4 x any x any; N x C x H x W or 
 refused pair 'pair\.onnx: takes 2 inputs \("x", "mask"\); one is wanted, the images' 'a second input'
 refused whole 'whole\.onnx: gives numbers of type int64; floating-point logits are wanted' 'whole numbers'
 refused vector 'vector\.onnx: gives 1 x 3 x 1 x 1 for images of 1 x 3 x 32 x 48; N x classes x H x W is wanted' 'no map'
+echo '{"dtype": "uint8"}' >three.json
+refused three 'three\.onnx: takes numbers of type float32; its JSON file says "dtype": "uint8"' 'other numbers than are said'
+rm three.json
 maps alone
 says_error 'alone\.onnx: ' 'a batch of one alone in the file' && is "$status" 1 'is an error of the run'
 file=cut.onnx maps cut

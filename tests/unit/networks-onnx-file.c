@@ -230,6 +230,16 @@ static void what_is_none_is_told_apart(void **state) {
     says(error.message, "net.pt: an ONNX network: its name must end in .onnx");
 }
 
+static uint64_t hash_of(const char *file) {
+    bt_model model;
+    bt_error error;
+    uint64_t hash;
+    must(bt_model_describe(&model, "mine", file, &error), &error);
+    must(bt_model_hash(&model, &hash, &error), &error);
+    return hash;
+}
+
+/* And they count as the file's own: a config tells that they have changed. */
 static void weights_beside_it_must_be_there(void **state) {
     (void)state;
     bt_error error = {0};
@@ -241,6 +251,10 @@ static void weights_beside_it_must_be_there(void **state) {
     says(error.message, "net.onnx: its weights lie in \"net.onnx.data\", which is not beside it");
     put("net.onnx.data", "numbers");
     must(bt_onnx_file_check("net.onnx", &error), &error);
+    const uint64_t before = hash_of("net.onnx");
+    assert_true(hash_of("net.onnx") == before);
+    put("net.onnx.data", "Numbers");
+    assert_true(hash_of("net.onnx") != before);
 }
 
 int main(void) {

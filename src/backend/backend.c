@@ -6,6 +6,8 @@
 #include <string.h>
 
 #include "backend/backends.h"
+#include "networks/fitting.h"
+#include "networks/model.h"
 #include "settings/model-file.h"
 
 typedef struct backend_entry {
@@ -125,6 +127,15 @@ static bt_status open_session(bt_session **out, const backend_entry *backend,
     return BT_OK;
 }
 
+/* Whatever gave them: what is made of planes trusts in it. */
+static bt_status check_classes(bt_session *session, const bt_session_options *options, bt_error *error) {
+    static const bt_model_map nothing_said = {.tensor_number = -1};
+    const bt_model_map *map = options->resolved ? &options->resolved->map : &nothing_said;
+    if (session->info.classes < 1) session->info.classes = 1;
+    return session->info.classes == 1 ? BT_OK
+                                      : bt_model_map_check(map, session->info.classes, options->model, error);
+}
+
 bt_status bt_session_open(bt_session **out, const bt_session_options *options, bt_error *error) {
     *out = NULL;
     const backend_entry *backend = find(options->backend, error);
@@ -132,7 +143,8 @@ bt_status bt_session_open(bt_session **out, const bt_session_options *options, b
     bt_status status = check_options(options, error);
     if (status == BT_OK) status = backend->check(options->backend, error);
     if (status == BT_OK) status = open_session(out, runner_of(backend, options->model_file), options, error);
-    if (status == BT_OK && (*out)->info.classes < 1) (*out)->info.classes = 1;
+    if (status == BT_OK) status = check_classes(*out, options, error);
+    if (status != BT_OK) bt_session_close(out);
     return status;
 }
 

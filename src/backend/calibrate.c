@@ -9,6 +9,7 @@
 #include "base/cores.h"
 #include "measure/overlap.h"
 #include "networks/list-file.h"
+#include "networks/model.h"
 #include "plan/pays.h"
 #include "plan/plan.h"
 #include "settings/model-file.h"
@@ -23,6 +24,7 @@ typedef struct subject {
     bt_plan_options planned;
     bt_plan *reference; /* in FP32 */
     size_t pixels;      /* of an image */
+    double threshold;   /* of its output: above it is in the mask */
     float *wanted;      /* the reference's logits of the held-out pictures */
     float *logits;      /* of one image */
 } subject;
@@ -113,8 +115,8 @@ static bt_status compare(subject *n, bt_calibration *calibration, const float *h
     double sum = 0, least = 1;
     for (int i = 0; i < count && status == BT_OK; i++) {
         status = bt_plan_run(bytes, 1, held_out + 3 * (size_t)i * n->pixels, n->logits, error);
-        const double iou =
-            bt_overlap_iou(bt_overlap_of(n->wanted + (size_t)i * n->pixels, n->logits, n->pixels, 0));
+        const double iou = bt_overlap_iou(
+            bt_overlap_of(n->wanted + (size_t)i * n->pixels, n->logits, n->pixels, n->threshold));
         sum += iou;
         least = fmin(least, iou);
     }
@@ -247,7 +249,8 @@ bt_status bt_calibrate_check(const bt_session_options *session, bt_error *error)
 bt_status bt_calibrate(bt_calibration **out, const char *path, const bt_calibrate_options *options,
                        bt_error *error) {
     const int held_out = options->count / 4 > 1 ? options->count / 4 : 1;
-    subject n = {0};
+    const bt_model *model = options->session->resolved;
+    subject n = {.threshold = bt_model_threshold(model ? model->output : BT_OUTPUT_LOGITS)};
     bt_calibration *calibration = NULL;
     bt_status status = bt_calibrate_check(options->session, error);
     if (status == BT_OK && options->count < 2)

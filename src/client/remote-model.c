@@ -9,9 +9,8 @@
 #include "base/json.h"
 #include "base/text.h"
 
-#define LIST_MAX    4096
-#define SIDE_MAX    65536
-#define CLASSES_MAX 256
+#define LIST_MAX 4096
+#define SIDE_MAX 65536
 
 /* A text that may be absent, cut to its room. */
 static void take_text(const json_t *object, const char *key, char *out, size_t size) {
@@ -109,7 +108,7 @@ static int count_classes(const json_t *top) {
     const json_t *shape = find_output(top, "class_probabilities", "FP32");
     const size_t dims = json_array_size(shape);
     const json_int_t count = dims > 2 ? json_integer_value(json_array_get(shape, dims - 3)) : 0;
-    return count > 0 && count <= CLASSES_MAX ? (int)count : CLASSES_MAX;
+    return count > 0 && count < BT_REMOTE_CLASSES_UNKNOWN ? (int)count : BT_REMOTE_CLASSES_UNKNOWN;
 }
 
 /* What a user of segmentation asks for: labels, where each pixel has one, else the one that is a mask by its name and

@@ -31,6 +31,9 @@ typedef enum bt_remote_pixels {
 } bt_remote_pixels;
 
 /* A model as its metadata and, where there is one, its configuration tell it. */
+/* As many as a byte tells apart: of labels whose number of classes the server does not say. */
+#define BT_REMOTE_CLASSES_UNKNOWN 256
+
 typedef struct bt_remote_model {
     char name[BT_NAME_SIZE];
     char input[BT_REMOTE_TENSOR_SIZE];
@@ -42,7 +45,7 @@ typedef struct bt_remote_model {
     /* The output that is asked for, a byte for each pixel: its class, where the model tells several apart, else a mask of
      * zeros and ones; "": all that there are. */
     char map[BT_REMOTE_TENSOR_SIZE];
-    int classes; /* that the map tells apart; 0: it is a mask, or there is none */
+    int classes; /* that the map tells apart, BT_REMOTE_CLASSES_UNKNOWN at the most; 0: it is a mask, or there is none */
     /* of the configuration: */
     int max_batch_size;        /* 1: it does not batch; 0 unknown */
     int instances;             /* 0 unknown */

@@ -8,6 +8,7 @@
 #include "base/json.h"
 #include "base/library.h"
 #include "base/text.h"
+#include "networks/onnx-file.h"
 #include "record/shards.h"
 #include "settings/model-file.h"
 #include "settings/weights-source.h"
@@ -59,6 +60,16 @@ static bt_status copy_weights(export *e) {
     return status;
 }
 
+/* The weights that an ONNX file has beside it. */
+static bt_status copy_beside(export *e) {
+    bt_onnx_facts facts;
+    char path[BT_PATH_SIZE];
+    bt_status status = bt_onnx_file_read(&facts, e->model->model_file, e->error);
+    if (status != BT_OK || facts.external[0] == '\0') return status;
+    status = bt_onnx_file_beside(path, e->model->model_file, facts.external, e->error);
+    return status == BT_OK ? copy(e, path, e->version) : status;
+}
+
 /* A network of the user's own, every package of it, and what describes its input. */
 static bt_status copy_model_file(export *e) {
     char file[BT_PATH_SIZE];
@@ -70,6 +81,7 @@ static bt_status copy_model_file(export *e) {
         status = bt_model_file_path(file, e->model->model_file, batches.sizes[i], e->error);
         if (status == BT_OK) status = copy(e, file, e->version);
     }
+    if (status == BT_OK && bt_model_file_is_onnx(e->model->model_file)) status = copy_beside(e);
     if (status == BT_OK) status = bt_model_file_input(file, e->model->model_file, e->model->name, e->error);
     return status == BT_OK && bt_file_exists(file) ? copy(e, file, e->version) : status;
 }

@@ -63,14 +63,22 @@ static bt_status find_in_mask(bt_polygons **out, const bt_exchange *exchange, co
     return status;
 }
 
-/* What is no number has no label. */
+/* Where what is no picture has no probability it has no class. */
+static void leave_out_labels(uint8_t *labels, const float *class_probabilities, size_t pixels) {
+    for (size_t i = 0; i < pixels; i++)
+        if (labels[i] != BT_NO_LABEL && isnan(class_probabilities[labels[i] * pixels + i]))
+            labels[i] = BT_NO_LABEL;
+}
+
 static bt_status find_in_labels(bt_polygons **out, const bt_exchange *exchange,
                                 const bt_infer_picture *picture, const bt_class *classes, bt_error *error) {
     const bt_infer_request *r = &exchange->request;
-    return bt_polygons_find_classes(out, exchange->labels + picture->offset,
-                                    exchange->class_probabilities + picture->offset * (size_t)r->classes,
-                                    classes, r->classes, picture->height, picture->width, r->min_area_px,
-                                    error);
+    const float *probabilities = exchange->class_probabilities + picture->offset * (size_t)r->classes;
+    uint8_t *labels = exchange->labels + picture->offset;
+    if (picture->tensor)
+        leave_out_labels(labels, probabilities, (size_t)picture->height * (size_t)picture->width);
+    return bt_polygons_find_classes(out, labels, probabilities, classes, r->classes, picture->height,
+                                    picture->width, r->min_area_px, error);
 }
 
 static bt_status find_polygons_of(bt_exchange *exchange, int index, bt_error *error) {

@@ -15,8 +15,6 @@
 extern "C" {
 #endif
 
-#define BT_LABEL_NONE BT_NO_LABEL /* with sigmoids: no class is above the threshold */
-
 /* One picture's planes. */
 typedef struct bt_class_maps {
     const float *planes; /* classes x pixels */

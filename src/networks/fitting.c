@@ -194,9 +194,12 @@ bool bt_model_map_masks(const bt_model_map *map, int class_number, int classes) 
     return map->sigmoid || classes == 1 || class_number > 0;
 }
 
-static bt_status check_classes(bt_fitted *out, const bt_model_map *map, const char *file, bt_error *error) {
-    const int count = out->classes, last = last_named(map);
+bt_status bt_model_map_check(const bt_model_map *map, int count, const char *file, bt_error *error) {
+    const int last = last_named(map), most = map->sigmoid ? BT_LABEL_NONE : BT_MODEL_CLASSES_MAX;
     int masked = 0;
+    if (count > most)
+        return bt_fail(error, BT_INVALID, "%s: gives %d classes; %d are the most%s", file, count, most,
+                       map->sigmoid ? " with sigmoids" : "");
     if (count == 1 && map->class_count <= 1 && last <= 0) return BT_OK;
     if (last >= count)
         return bt_fail(error, BT_INVALID,
@@ -211,11 +214,17 @@ static bt_status check_classes(bt_fitted *out, const bt_model_map *map, const ch
         return bt_fail(error, BT_INVALID,
                        "%s: gives %d classes, all of which \"mask\" has: some must not be in it", file,
                        count);
-    if (last == NONE)
+    return BT_OK;
+}
+
+static bt_status check_classes(bt_fitted *out, const bt_model_map *map, const char *file, bt_error *error) {
+    const int count = out->classes;
+    bt_status status = bt_model_map_check(map, count, file, error);
+    if (status == BT_OK && last_named(map) == NONE && (count > 1 || map->class_count > 1))
         bt_text_append_clause(out->found, sizeof out->found,
                               "gives %d classes: its mask is where %s (\"mask\" says which)", count,
                               map->sigmoid ? "any of them is" : "it is not the first");
-    return BT_OK;
+    return status;
 }
 
 bt_status bt_model_fit(bt_fitted *out, const bt_model_map *map, const bt_given *given, int count,

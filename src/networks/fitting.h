@@ -46,6 +46,11 @@ typedef bt_status bt_model_fitter(bt_fitted *out, const bt_model_map *map, const
                                   const bt_given_for *images, bt_error *error);
 BT_MUST_USE bt_model_fitter bt_model_fit;
 
+/* Whether a network that gives so many classes is as its description has it. BT_INVALID in one line, which begins with
+ * `file`: too many, others than are named, or a mask that has none of them, or all. Any thread. */
+BT_MUST_USE bt_status bt_model_map_check(const bt_model_map *map, int classes, const char *file,
+                                         bt_error *error);
+
 /* Whether a class of so many belongs to the mask: all but the first do where nobody said, and with sigmoids all. */
 bool bt_model_map_masks(const bt_model_map *map, int class_number, int classes);
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/files.h"
+#include "base/random.h"
 #include "networks/builder.h"
 #include "networks/list-line.h"
 #include "networks/list-operations.h"
@@ -65,6 +66,10 @@ static void check_whole(bt_list *list) {
     if (list->status != BT_OK) return;
     if (list->output == BT_NO_TENSOR) {
         bt_list_fail(list, "the file ends without a line \"output NAME\"");
+        return;
+    }
+    if (list->network->parameter_count == 0) {
+        bt_list_fail(list, "no operation of it has weights: there is nothing to run");
         return;
     }
     for (int i = 1; i < list->network->tensor_count && list->status == BT_OK; i++) {
@@ -142,6 +147,7 @@ bt_status bt_network_list_load(bt_network **out, const char *name, const char *p
     bt_status status = bt_file_read(path, FILE_BYTES_MOST, &text, &size, error);
     if (status != BT_OK) return status;
     status = bt_network_list_read(out, name, path, text, size, error);
+    if (status == BT_OK) (*out)->list_hash = bt_fnv1a64(BT_FNV_START, text, size);
     free(text);
     return status;
 }

@@ -149,8 +149,9 @@ static void build_filter(bt_list *list, bt_list_line *line, bt_operation *operat
     static const char *const words[] = {"no", "yes"};
     const int64_t taps = (int64_t)operation->kernel * operation->kernel,
                   values = taps * channels_of(list, line->inputs[0]) / operation->groups * filter.channels;
-    if (values > VALUES_MOST)
-        bt_list_fail(list, "%lld weights, at most %d can be had", (long long)values, VALUES_MOST);
+    list->value_count += (size_t)values;
+    if (values > VALUES_MOST || list->value_count > VALUES_MOST)
+        bt_list_fail(list, "%lld weights, at most %d can be had", (long long)list->value_count, VALUES_MOST);
     filter.bias = bt_list_word(list, line, "bias", words, COUNT_OF(words));
     filter.weights = read_weights(list, line, "weights", true);
     filter.batch_norm = read_weights(list, line, "batch_norm", false);
@@ -259,8 +260,11 @@ static void add_concatenation(bt_list *list, bt_list_line *line) {
     operation.resize_to_input = read_size(list, line);
     read_mode(list, line, &operation);
     for (int i = 0; i < line->input_count; i++)
-        channels += channels_of(list, line->inputs[i]);
-    finish(list, line, &operation, channels, size_of_input(list, line, operation.resize_to_input));
+        channels += channels_of(list, line->inputs[i]); /* of four at the most, each of CHANNELS_MOST */
+    if (channels > CHANNELS_MOST)
+        bt_list_fail(list, "%d channels, at most %d can be had", channels, CHANNELS_MOST);
+    else
+        finish(list, line, &operation, channels, size_of_input(list, line, operation.resize_to_input));
 }
 
 static void add_max_pool(bt_list *list, bt_list_line *line) {

@@ -13,6 +13,7 @@
 /* ADE20K, the largest that is common, has 150. */
 #define BT_MODEL_CLASSES_MAX 256
 #define BT_MODEL_NOTE_SIZE   256
+#define BT_LABEL_NONE        255 /* with sigmoids: no class is above the threshold; BT_NO_LABEL */
 
 /* What numbers go in. */
 typedef enum bt_model_dtype { BT_MODEL_FLOAT32, BT_MODEL_FLOAT16, BT_MODEL_UINT8 } bt_model_dtype;

@@ -8,6 +8,7 @@
 #include "base/json.h"
 #include "base/random.h"
 #include "base/text.h"
+#include "networks/fitting.h"
 #include "networks/list-file.h"
 #include "networks/model-archive.h"
 #include "networks/model-json.h"
@@ -90,12 +91,14 @@ static bt_status load_compiled(bt_model *model, bt_error *error) {
 
 /* ---- describing ---- */
 
-static bt_status describe_network(bt_model *out, bt_error *error) {
+/* *classes: the planes that it gives. */
+static bt_status describe_network(bt_model *out, int *classes, bt_error *error) {
     bt_network *network;
     bt_status status = bt_network_open_file(&network, out->name, out->file, error);
     if (status != BT_OK) return status;
     snprintf(out->title, sizeof out->title, "%s", network->title);
     out->size_multiple = network->size_multiple;
+    *classes = network->channels[network->output_tensor];
     bt_network_close(&network);
     return BT_OK;
 }
@@ -113,8 +116,11 @@ static bt_status describe_file(bt_model *out, const char *file, bt_error *error)
         return bt_fail(error, BT_INVALID, "%s is a network of batchtune's own: give %.100s another name",
                        out->name, file);
     if (bt_model_file_is_list(file)) {
-        status = describe_network(out, error);
-        return status == BT_OK ? load_input(out, error) : status;
+        int classes;
+        status = describe_network(out, &classes, error);
+        if (status == BT_OK) status = load_input(out, error);
+        return status == BT_OK ? bt_model_map_check(&out->map, classes, bt_model_file_name(file), error)
+                               : status;
     }
     snprintf(out->title, sizeof out->title, "%s", out->name);
     out->size_multiple = 1;
@@ -132,7 +138,8 @@ bt_status bt_model_describe(bt_model *out, const char *name, const char *file, b
     *out = (bt_model){
         .kind = BT_MODEL_NETWORK, .norm = bt_image_imagenet, .map.tensor_number = -1, .numbers = ""};
     snprintf(out->name, sizeof out->name, "%s", name);
-    return file && *file ? describe_file(out, file, error) : describe_network(out, error);
+    int classes;
+    return file && *file ? describe_file(out, file, error) : describe_network(out, &classes, error);
 }
 
 bool bt_model_has_own_precision(const bt_model *model) {

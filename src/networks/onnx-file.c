@@ -111,7 +111,8 @@ static void read_external(reader *r, const field *entry) {
         if (is_message(&f, ENTRY_VALUE)) read_text(r, &f, value, sizeof value);
     }
     if (strcmp(key, "location") != 0 || strcmp(value, r->facts->external) == 0) return;
-    snprintf(r->facts->external, sizeof r->facts->external, "%s", value);
+    r->facts->scattered |= r->facts->external[0] != '\0';
+    if (r->facts->external[0] == '\0') snprintf(r->facts->external, sizeof r->facts->external, "%s", value);
     const bool joined = bt_onnx_file_beside(beside, r->path, value, &ignored) == BT_OK;
     if (r->facts->missing[0] == '\0' && !(joined && bt_file_exists(beside)))
         snprintf(r->facts->missing, sizeof r->facts->missing, "%s", value);
@@ -252,6 +253,11 @@ bt_status bt_onnx_file_check(const char *path, bt_error *error) {
     if (status == BT_OK && facts.missing[0])
         status = bt_fail(error, BT_PARSE, "%.100s: its weights lie in \"%.60s\", which is not beside it",
                          path, facts.missing);
+    if (status == BT_OK && facts.scattered)
+        status = bt_fail(error, BT_PARSE,
+                         "%.100s: its weights lie in several files: save them in one (onnx.save_model, "
+                         "all_tensors_to_one_file=True)",
+                         path);
     return status;
 }
 

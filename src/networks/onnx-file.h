@@ -21,6 +21,7 @@ typedef struct bt_onnx_facts {
     bool quantised; /* some of it computes in integers of 8 bits */
     int64_t floats, halves, bfloats, others; /* numbers among its weights, by type */
     char external[BT_PATH_SIZE]; /* a file beside it that holds weights; "" where all are inside */
+    bool scattered;              /* there are several such */
     char missing[BT_PATH_SIZE];  /* the first such that is not there */
 } bt_onnx_facts;
 

@@ -58,6 +58,7 @@ static void fill_counter(float *values, const bt_parameter *parameter, uint64_t 
 
 static uint64_t hash_weights(const bt_weights *weights, const bt_network *network) {
     uint64_t hash = BT_FNV_START;
+    if (network->list_hash) hash = bt_fnv1a64(hash, &network->list_hash, sizeof network->list_hash);
     for (int i = 0; i < network->parameter_count; i++) {
         const bt_parameter *parameter = &network->parameters[i];
         hash = bt_fnv1a64(hash, parameter->name, strlen(parameter->name));

@@ -190,13 +190,24 @@ const float *bt_parameter_values(bt_lowering *l, const bt_operation *operation, 
 }
 
 /* What is no number must be seen: an activation within a convolution makes 0 of it. */
-static void check_weights(bt_lowering *l, const bt_operation *operation, const float *weights) {
-    const size_t count = l->network->parameters[operation->parameters[BT_CONVOLUTION_WEIGHT]].count;
+static void check_numbers(bt_lowering *l, const bt_operation *operation, const float *values, size_t count) {
     bool finite = true;
     for (size_t i = 0; i < count && finite; i++)
-        finite = isfinite(weights[i]);
+        finite = isfinite(values[i]);
     if (!finite)
         bt_lowering_fail(l, BT_UNSUPPORTED, "a weight is no number, which a plan might hide", operation);
+}
+
+/* Whether any convolution has an activation, which makes 0 of what is no number, wherever that comes from. */
+static bool may_hide(const bt_network *network) {
+    for (int i = 0; i < network->operation_count; i++) {
+        const bt_operation *operation = &network->operations[i];
+        if ((operation->kind == BT_OPERATION_CONVOLUTION ||
+             operation->kind == BT_OPERATION_TRANSPOSED_CONVOLUTION) &&
+            operation->activation != BT_ACTIVATION_NONE)
+            return true;
+    }
+    return false;
 }
 
 const float *bt_filter_weights(bt_lowering *l, int number, float **folded) {
@@ -209,7 +220,9 @@ const float *bt_filter_weights(bt_lowering *l, int number, float **folded) {
     }
     const float *weights =
         bt_is_normed(operation) ? *folded : l->weights->values[operation->parameters[BT_CONVOLUTION_WEIGHT]];
-    if (weights && operation->activation != BT_ACTIVATION_NONE) check_weights(l, operation, weights);
+    if (weights && may_hide(l->network))
+        check_numbers(l, operation, weights,
+                      l->network->parameters[operation->parameters[BT_CONVOLUTION_WEIGHT]].count);
     return weights;
 }
 
@@ -221,6 +234,8 @@ const float *bt_filter_bias(bt_lowering *l, int number, int tiles) {
     if (!*place && l->weights && l->status == BT_OK)
         *place = bt_folded_bias(l->network, operation, l->weights->values, tiles);
     if (!*place) bt_lowering_no_memory(l);
+    if (*place && l->status == BT_OK && may_hide(l->network))
+        check_numbers(l, operation, *place, (size_t)l->network->channels[operation->output]);
     return *place;
 }
 

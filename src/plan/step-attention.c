@@ -53,6 +53,8 @@ static void add_scale(bt_lowering *l, int from, int channel, int pixel, int to) 
                             .type = x->type,
                             .ratio = bt_value_at(l, to)->units ? bt_value_at(l, to)->units->ratio : NULL,
                             .threads = l->plan->options.threads};
+    if (bt_value_at(l, to)->type != x->type)
+        bt_lowering_fail(l, BT_UNSUPPORTED, "a tensor of other numbers than what it is joined to", NULL);
     bt_plan_step *step = bt_add_step(l, &bt_step_scale, &scale, from, to);
     if (!step) return;
     bt_step_reads(step, channel);

@@ -229,6 +229,7 @@ static float *columns(const float *weights, int rows, int all, int first, int ch
 static void add_finish(bt_lowering *l, const bt_operation *operation, const int *parts, int count,
                        bt_resize resize) {
     const int to = bt_value_of(l, operation->output);
+    l->program->hides = l->program->hides || operation->activation != BT_ACTIVATION_NONE;
     bt_add_sum(l, parts, count, to, resize, operation->activation == BT_ACTIVATION_RELU);
     if (operation->activation != BT_ACTIVATION_RELU) bt_add_activation(l, operation, to);
 }
@@ -257,8 +258,10 @@ static void lower_split(bt_lowering *l, int number, const bt_operation *operatio
     }
     free(folded);
     if (operation->input_count > 1) parts[count++] = bt_input_value(l, operation, 1);
-    if (count > BT_MAX_INPUTS) bt_lowering_refuse(l, operation);
-    add_finish(l, operation, parts, count, concatenation->resize);
+    if (count > BT_MAX_INPUTS)
+        bt_lowering_refuse(l, operation);
+    else
+        add_finish(l, operation, parts, count, concatenation->resize);
 }
 
 /* ---- with what follows within the operation ---- */

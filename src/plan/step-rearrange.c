@@ -38,9 +38,20 @@ static const bt_step_kind step_interleave = {.name = "interleave",
  * and so are their weights. */
 #define IMAGE_CHANNELS 8
 
+/* But for convolutions. */
+static bool reads_image(const bt_operation *operation) {
+    bool reads = false;
+    for (int i = 0; i < operation->input_count; i++)
+        reads = reads || operation->inputs[i] == 0;
+    return reads && operation->kind != BT_OPERATION_CONVOLUTION;
+}
+
 void bt_lower_image(bt_lowering *l) {
     const bt_shape *image = &l->plan->shapes[0];
     const bt_value_type type = l->plan->options.type;
+    for (int i = 0; i < l->network->operation_count && l->plan->cuda && type != BT_F32; i++)
+        if (reads_image(&l->network->operations[i])) /* and knows nothing of more channels */
+            bt_lowering_refuse(l, &l->network->operations[i]);
     if (l->plan->cuda && type != BT_F32)
         l->value[0] = bt_new_value(l, IMAGE_CHANNELS, image->height, image->width, type);
     int to = bt_value_of(l, 0);

@@ -104,6 +104,9 @@ static void lower_resize(bt_lowering *l, int number, const bt_operation *operati
 bool bt_is_split(const bt_lowering *l, const bt_operation *concatenation) {
     const bt_operation *reader = bt_only_reader(l, concatenation->output);
     if (concatenation->kind != BT_OPERATION_CONCATENATE || !reader || !bt_is_pointwise(reader)) return false;
+    /* What is a residual, or goes into a dot product, must lie there. */
+    if (reader->inputs[0] != concatenation->output || l->plan->shapes[reader->output].channels == 1)
+        return false;
     for (int i = 0; i < concatenation->input_count; i++)
         if (!bt_same_size(l, concatenation->inputs[i], concatenation->output)) return true;
     return false;

@@ -238,6 +238,7 @@ bt_status bt_trial_remote_describe_model(bt_trial *t, int model, bt_error *error
     snprintf(out->backend, sizeof out->backend, "%s", t->record->subject.runtime);
     out->image_size = t->models[model].height;
     out->classes = remote->classes > 1 ? remote->classes : remote->map[0] != '\0';
+    if (remote->classes == BT_REMOTE_CLASSES_UNKNOWN) out->classes = 0;
     out->batch_size = first_of(remote->max_batch_size, entry ? entry->optimal_batch_size : 0, 1);
     out->instances = r->endpoints.count * first_of(remote->instances, entry ? entry->instance_count : 0, 1);
     out->max_queue_delay_ms = isnan(remote->max_queue_delay_ms) && entry ? entry->settings.max_queue_delay_ms

@@ -55,7 +55,11 @@ static bt_status resolve_labels(bt_segment_outputs *out, const bt_segment_settin
     if (settings->labels[0] && settings->overlay[0] && bt_path_is_same(settings->labels, settings->overlay))
         return bt_fail(error, BT_INVALID, "give another %s than the overlays', which have the same names",
                        pictures->is_folder ? "folder" : "file");
-    return resolve_drawing(out->labels, settings->labels, out, settings, pictures, error);
+    bt_status status = resolve_drawing(out->labels, settings->labels, out, settings, pictures, error);
+    if (status != BT_OK || !out->labels[0] || pictures->is_folder) return status;
+    if (strcmp(out->labels, out->output) == 0 || strcmp(out->labels, out->overlay) == 0)
+        return bt_fail(error, BT_INVALID, "give another file than the polygons' and the overlay's");
+    return BT_OK;
 }
 
 bt_status bt_segment_outputs_resolve(bt_segment_outputs *out, const bt_segment_settings *settings,

@@ -74,9 +74,13 @@ static bt_status open_session(bt_worker_lane *lane, bt_error *error) {
     const bt_service_model *model = &lane->service->models[lane->model];
     const bt_served_model *served = &model->served;
     const bt_session_options options = bt_served_model_session(served, lane->place, lane->path);
+    const int classes_before = lane->found.session.classes; /* 0: it starts for the first time */
     bt_status status = bt_session_open(&lane->own.session, &options, error);
     if (status != BT_OK) return status;
     const bt_session_info *info = &lane->found.session;
+    if (classes_before > 0 && bt_session_describe(lane->own.session)->classes != classes_before)
+        return bt_fail(error, BT_INVALID,
+                       "it gives other classes than before: its file has changed meanwhile");
     lane->found.session = *bt_session_describe(lane->own.session);
     lane->own.image_threads = lane->path == BT_PATH_STANDARD ? 1 : bt_session_image_threads(info);
     if (info->path_note[0] && !already_reported(lane))

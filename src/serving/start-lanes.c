@@ -111,6 +111,21 @@ static bt_status fail_lane(const lanes_start *start, bt_error *error) {
                       lane->instance - model->first_instance, lane->place->device, bt_path_name(lane->path));
 }
 
+/* Requests have room for what the first lane of their model gives. */
+static bt_status check_alike(const bt_service *service, bt_error *error) {
+    int classes[BT_BATCHER_MODELS_MAX] = {0};
+    for (int i = 0; i < service->lane_count; i++) {
+        const bt_worker_lane *lane = &service->lanes[i];
+        const int own = lane->found.session.classes;
+        if (classes[lane->model] == 0) classes[lane->model] = own;
+        if (classes[lane->model] != own)
+            return bt_fail(error, BT_INVALID,
+                           "%s: gives %d classes, and then %d: its file has changed meanwhile",
+                           service->models[lane->model].name, classes[lane->model], own);
+    }
+    return BT_OK;
+}
+
 bt_status bt_lanes_start(bt_service *service, bt_error *error) {
     lanes_start start = {.service = service, .first_failed = service->lane_count};
     bt_status status = load_backends(&start, error);
@@ -123,5 +138,5 @@ bt_status bt_lanes_start(bt_service *service, bt_error *error) {
         if (starting + launched == 0) break;
         bt_futex_wait(&service->changed, seen, BT_NEVER_NS);
     }
-    return start.first_failed < service->lane_count ? fail_lane(&start, error) : BT_OK;
+    return start.first_failed < service->lane_count ? fail_lane(&start, error) : check_alike(service, error);
 }

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "image/labels.h"
 #include "networks/class-maps.h"
 #include "record/sweep-record.h"
 #include "tune/bench-pictures.h"
@@ -22,7 +23,6 @@ typedef struct workroom {
     int threads;
     void *scratch;
     uint8_t *mask; /* of the largest picture */
-    float *merged; /* of several classes */
 } workroom;
 
 static void close_room(workroom *room) {
@@ -30,7 +30,6 @@ static void close_room(workroom *room) {
         bt_picture_close(&room->pictures[i]);
     free(room->scratch);
     free(room->mask);
-    free(room->merged);
 }
 
 static bt_status open_room(workroom *room, const bt_handling *h, bt_error *error) {
@@ -45,8 +44,7 @@ static bt_status open_room(workroom *room, const bt_handling *h, bt_error *error
     }
     room->scratch = malloc(bt_image_scratch_bytes(BT_IMAGE_SIDE_MAX, order->height, order->width));
     room->mask = malloc(most);
-    room->merged = malloc((size_t)order->height * (size_t)order->width * sizeof *room->merged);
-    return room->scratch && room->mask && room->merged ? BT_OK : bt_no_memory(error, "a picture's mask");
+    return room->scratch && room->mask ? BT_OK : bt_no_memory(error, "a picture's mask");
 }
 
 static bt_status prepare(const bt_handling *h, workroom *room, const bt_picture *picture, int slot,
@@ -62,19 +60,31 @@ static bt_status prepare(const bt_handling *h, workroom *room, const bt_picture 
     return BT_OK;
 }
 
+/* Of several classes what users ask for: labels, for which a lane makes probabilities of the planes where they lie. */
+static void deliver(const bt_handling *h, workroom *room, const bt_picture *picture) {
+    const int height = h->order->height, width = h->order->width;
+    const bt_class_maps maps = {.planes = h->logits,
+                                .classes = bt_team_session(h->team)->info.classes,
+                                .pixels = (size_t)height * (size_t)width,
+                                .output = h->model->output,
+                                .map = &h->model->map};
+    if (maps.classes == 1) {
+        bt_image_mask(h->logits, h->model->output, height, width, 0.5f, room->mask, NULL, picture->height,
+                      picture->width, room->threads, room->scratch);
+    } else if (picture->height == height && picture->width == width) {
+        bt_class_maps_label(&maps, 0.5f, room->mask);
+    } else {
+        bt_class_maps_to_probabilities(&maps, h->logits);
+        bt_image_labels(h->logits, maps.classes, height, width, maps.map->sigmoid ? 0.5f : -1, BT_LABEL_NONE,
+                        room->mask, picture->height, picture->width, room->threads, room->scratch);
+    }
+}
+
 /* The picture whose turn it is. */
 static bt_status handle(const bt_handling *h, workroom *room, bt_step_kind kind, int turn, bt_error *error) {
     const bt_picture *picture = &room->pictures[turn % PICTURES];
     if (kind == BT_STEP_PREPARE) return prepare(h, room, picture, turn % h->slots, error);
-    const bt_class_maps maps = {.planes = h->logits,
-                                .classes = bt_team_session(h->team)->info.classes,
-                                .pixels = (size_t)h->order->height * (size_t)h->order->width,
-                                .output = h->model->output,
-                                .map = &h->model->map};
-    if (maps.classes > 1) bt_class_maps_merge(&maps, room->merged);
-    bt_image_mask(maps.classes > 1 ? room->merged : h->logits, h->model->output, h->order->height,
-                  h->order->width, 0.5f, room->mask, NULL, picture->height, picture->width, room->threads,
-                  room->scratch);
+    deliver(h, room, picture);
     return BT_OK;
 }
 

@@ -18,7 +18,7 @@ typedef struct bt_handling {
     const bt_model *model;      /* how its images are normalised, and what comes out */
     float *images;              /* `slots` of them, written over in turn, as a lane fills a batch's */
     int slots;
-    float *logits; /* of one picture at the least */
+    float *logits; /* of one picture at the least; what is in them is lost */
 } bt_handling;
 
 /* Times preparing (BT_STEP_PREPARE) or delivering (BT_STEP_DELIVER), on as many threads as a lane has for it, at most

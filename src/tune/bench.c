@@ -171,6 +171,8 @@ static bt_status ensure_standard(bt_bench *b, bt_error *error) {
     options.path = BT_PATH_STANDARD;
     options.threads *= b->order.instances; /* 0 stays 0: all */
     bt_status status = bt_session_open(&b->standard, &options, error);
+    if (status == BT_OK && b->standard->info.classes != bt_team_session(b->team)->info.classes)
+        status = bt_fail(error, BT_INVALID, "its file gives other classes than before: it has changed");
     if (status == BT_OK) status = bt_session_prepare(b->standard, 1, error);
     if (status != BT_OK) bt_session_close(&b->standard);
     return status;

@@ -191,6 +191,25 @@ static void a_file_says_which_sizes_it_takes(void **state) {
     assert_int_equal(bt_model_check_size(&model, 65, 128, &error), BT_OK);
 }
 
+/* As a file that tells them only when it is run is checked then. */
+static void a_list_has_the_classes_that_are_said_of_it(void **state) {
+    (void)state;
+    static const struct {
+        const char *json, *words;
+    } cases[] = {{"{\"mask\": [7]}", "three.list: gives 3 classes; its JSON file's \"mask\" has number 7"},
+                 {"{\"mask\": [0, 1, 2]}", "three.list: gives 3 classes, all of which \"mask\" has"},
+                 {"{\"classes\": [\"a\", \"b\"]}", "three.list: gives 3 classes; its JSON file names 2"}};
+    bt_model model;
+    put("three.list", "y = conv(image) channels=3 weights=head\noutput y\n");
+    assert_int_equal(described("three", at("three.list")).kind, BT_MODEL_NETWORK);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        bt_error error = {0};
+        put("three.json", cases[i].json);
+        assert_int_equal(bt_model_describe(&model, "three", at("three.list"), &error), BT_INVALID);
+        if (!strstr(error.message, cases[i].words)) fail_msg("%s", error.message);
+    }
+}
+
 /* NAME.json first, then that of the file's own name; where both are there and differ it is said which. */
 static void the_files_own_name_does_where_the_models_is_not_there(void **state) {
     (void)state;
@@ -466,6 +485,7 @@ int main(void) {
         cmocka_unit_test(a_file_says_what_its_input_is_or_the_usual_holds),
         cmocka_unit_test(a_file_says_whether_it_gives_probabilities),
         cmocka_unit_test(a_file_says_which_map_is_made_of_what_it_gives),
+        cmocka_unit_test(a_list_has_the_classes_that_are_said_of_it),
         cmocka_unit_test(a_file_says_how_pictures_go_in),
         cmocka_unit_test(a_file_says_which_sizes_it_takes),
         cmocka_unit_test(the_files_own_name_does_where_the_models_is_not_there),

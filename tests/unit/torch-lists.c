@@ -74,6 +74,11 @@ static void every_operation_of_a_list_is_computed_alike(void **state) {
     check("tests/lists/every.list", 3, 1e-5, 0.1);
 }
 
+static void what_cannot_be_taken_apart_lies_joined(void **state) {
+    (void)state;
+    check("tests/lists/joined.list", 1, 1e-5, 0.1);
+}
+
 static void unet_is_computed_alike(void **state) {
     (void)state;
     check("configs/networks/unet_bn.list", 1, 1e-4, 0.25);
@@ -82,6 +87,7 @@ static void unet_is_computed_alike(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_operation_of_a_list_is_computed_alike),
+        cmocka_unit_test(what_cannot_be_taken_apart_lies_joined),
         cmocka_unit_test(unet_is_computed_alike),
     };
     return cmocka_run_group_tests_name("torch/lists", tests, draw, NULL);

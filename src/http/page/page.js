@@ -302,17 +302,15 @@ new ResizeObserver(show).observe($("figures"));
 // ---- try it ----
 
 let chosen = null, shownUrl = null;
-const described = {}; // the classes of each model that was asked of
 function tell(text, bad = false) {
     $("told").textContent = text;
     $("told").className = bad ? "bad" : "quiet";
 }
 /* Names and colours of a model's classes; none of one that gives a mask. */
 async function classesOf(name) {
-    if (described[name]) return described[name];
     const answer = await ask(`v2/models/${encodeURIComponent(name)}`, "inference");
     if (!answer.ok) return []; // what is asked for next says why
-    return described[name] = (await answer.json()).parameters.classes ?? [];
+    return (await answer.json()).parameters.classes ?? [];
 }
 /* The binary tensor extension: JSON, then the file behind its length. */
 async function bodyOf(file, classes) {

@@ -79,8 +79,9 @@ at::Tensor Fitting::output(const std::vector<Given> &given, const at::Tensor &im
         map = at::upsample_bilinear2d(map.to(at::kFloat), {padded(height), padded(width)},
                                       /*align_corners=*/false);
     if (noted_ && fitted.classes != classes_)
-        throw Failure(BT_INVALID, file_ + ": gives " + std::to_string(fitted.classes) + " classes, and before " +
-                                      std::to_string(classes_) + ": its packages are of different networks");
+        throw Failure(BT_INVALID, file_ + ": gives " + std::to_string(fitted.classes) +
+                                      " classes, and before " + std::to_string(classes_) +
+                                      ": its packages are of different networks");
     note(fitted.found);
     noted_ = true;
     classes_ = fitted.classes;

@@ -68,10 +68,6 @@ static void check_whole(bt_list *list) {
         bt_list_fail(list, "the file ends without a line \"output NAME\"");
         return;
     }
-    if (list->network->parameter_count == 0) {
-        bt_list_fail(list, "no operation of it has weights: there is nothing to run");
-        return;
-    }
     for (int i = 1; i < list->network->tensor_count && list->status == BT_OK; i++) {
         list->line = list->tensors[i].line;
         if (!list->tensors[i].read) bt_list_fail(list, "nothing reads \"%s\"", list->tensors[i].name);
@@ -84,6 +80,8 @@ static void check_whole(bt_list *list) {
         bt_list_fail(list,
                      "the output is %d/%d of the image's height: \"y = resize(%s) scale=N\" enlarges it",
                      output->up, output->down, output->name);
+    else if (list->network->parameter_count == 0)
+        bt_list_fail(list, "no operation of it has weights: there is nothing to run");
 }
 
 /* Cuts the text into lines, which are read in place. */

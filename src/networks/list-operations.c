@@ -149,9 +149,12 @@ static void build_filter(bt_list *list, bt_list_line *line, bt_operation *operat
     static const char *const words[] = {"no", "yes"};
     const int64_t taps = (int64_t)operation->kernel * operation->kernel,
                   values = taps * channels_of(list, line->inputs[0]) / operation->groups * filter.channels;
-    list->value_count += (size_t)values;
-    if (values > VALUES_MOST || list->value_count > VALUES_MOST)
-        bt_list_fail(list, "%lld weights, at most %d can be had", (long long)list->value_count, VALUES_MOST);
+    const int64_t all = (int64_t)list->value_count + values;
+    if (values > VALUES_MOST || all > VALUES_MOST)
+        bt_list_fail(list, "%lld weights, at most %d can be had",
+                     (long long)(values > VALUES_MOST ? values : all), VALUES_MOST);
+    else
+        list->value_count = (size_t)all;
     filter.bias = bt_list_word(list, line, "bias", words, COUNT_OF(words));
     filter.weights = read_weights(list, line, "weights", true);
     filter.batch_norm = read_weights(list, line, "batch_norm", false);

@@ -97,6 +97,8 @@ static void slips_of_the_pen_are_told_with_their_line(void **state) {
          "net.list:3: the output is 1/2 of the image's height: \"y = resize(z) scale=N\" enlarges it"},
         {IMAGE LAST "output y\n", "net.list:4: there is an output already, on line 3"},
         {"output image\n", "net.list:1: the image is no output"},
+        {"y = add(image) activation=relu\noutput y\n",
+         "net.list:2: no operation of it has weights: there is nothing to run"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         is_told(cases[i][0], cases[i][1]);
@@ -113,6 +115,11 @@ static void what_is_asked_for_is_bounded(void **state) {
     is_told(text, "net.list:12: this is less than 1/1024 of the image's height");
     is_told("y = conv(image) channels=16384 weights=a\nz = conv(y) channels=16384 kernel=3 weights=b\n",
             "net.list:2: 2415919104 weights, at most 268435456 can be had");
+    is_told("w = conv(image) channels=16384 weights=a\nx = conv(w) channels=16000 weights=b\n"
+            "y = conv(x) channels=16000 weights=c\n",
+            "net.list:3: 518193152 weights, at most 268435456 can be had");
+    is_told("w = conv(image) channels=16384 weights=a\nx = concatenate(w, w)\n",
+            "net.list:2: 32768 channels, at most 16384 can be had");
     bt_network *network;
     bt_error error;
     assert_int_equal(bt_network_list_read(&network, "mine", "net.list", "a\0b", 3, &error), BT_PARSE);

@@ -23,7 +23,8 @@ MAKEFLAGS += --no-builtin-rules
 VERSION  := $(shell cat VERSION)
 CC        = gcc
 CXX       = g++
-# Under a sanitizer, half the time of compiling, and of kernels a quarter: its messages need lines, and no more.
+# Under a sanitizer, half the time of compiling, and of kernels a quarter: its messages need lines, and no more. What
+# tests simulate for long is compiled as ever.
 OPTIMIZE  = $(if $(filter address thread,$(SANITIZE)),-O1 -g1,-O2 -g)
 SANITIZE  =
 MPI       =
@@ -124,6 +125,7 @@ $(O)/src/kernels/%.o: ALL_CFLAGS   += $(KERNEL_FLAGS)
 IMAGE_KERNELS                       = $(patsubst %,$(O)/src/image/%.o,resize labels enlarge normalize tensor value-scale)
 $(IMAGE_KERNELS) $(O)/src/networks/class-maps.o: ALL_CFLAGS += $(KERNEL_FLAGS) -fno-trapping-math
 $(O)/src/plan/%.o $(O)/tests/bench/checkkernels.o: ALL_CFLAGS += -fopenmp
+$(foreach part,simulate batching measure,$(O)/src/$(part)/%.o): OPTIMIZE = -O2 -g
 $(O)/src/plan/byte-weights.o: ALL_CFLAGS += -fno-math-errno
 AVX512                              = -mavx512f -mavx512bw -mavx512dq -mavx512vl
 $(O)/src/kernels/level-avx2.o:        ALL_CFLAGS += -mavx2 -mfma
@@ -191,7 +193,7 @@ $(filter $(O)/tests/faults-%,$(UNIT_TESTS)): \
 # an address that a device would refuse traps. norm.cu and probe.cu are nvcc's alone.
 ON_CPU          := $(patsubst %,$(O)/on-cpu/%.o,$(wildcard tests/lib/cuda-on-cpu/*.cpp) \
                        $(filter-out %/norm.cu %/probe.cu,$(wildcard shim/cuda/*.cu)))
-ON_CPU_CXXFLAGS  = -std=c++20 $(OPTIMIZE) -Wall -Wextra -Wno-unknown-pragmas -Wno-maybe-uninitialized \
+ON_CPU_CXXFLAGS  = -std=c++20 $(subst -O1,-O2,$(OPTIMIZE)) -Wall -Wextra -Wno-unknown-pragmas -Wno-maybe-uninitialized \
                    -ffile-prefix-map=$(CURDIR)/= -MMD -MP -Itests/lib/cuda-on-cpu -Isrc -Ishim $(SANITIZE_FLAGS) \
                    $(if $(SANITIZE),,-fsanitize=alignment$(,)bounds -fsanitize-undefined-trap-on-error) \
                    $(CXXFLAGS)

@@ -121,7 +121,12 @@ static void a_smaller_map_is_enlarged_between_the_centres_of_pixels(void **state
     float out[2][16];
     double scratch[64];
     assert_true(bt_image_enlarge_bytes(2, 2, 2, 2) <= sizeof scratch);
-    for (int threads = 1; threads <= 3; threads++) {
+#ifdef __SANITIZE_THREAD__ /* OpenMP's barriers are futexes of its own that it cannot see */
+    const int most = 1;
+#else
+    const int most = 3;
+#endif
+    for (int threads = 1; threads <= most; threads++) {
         memset(out, 0, sizeof out);
         bt_image_enlarge(planes[0], 2, 2, 2, 2, out[0], threads, scratch);
         for (size_t i = 0; i < 16; i++)

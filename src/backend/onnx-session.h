@@ -33,8 +33,8 @@ typedef struct bt_onnx_session {
     bt_onnx_graph graph;
     bt_session_subject subject;
     const char *file; /* its name, for messages */
-    bt_onnx_layout
-        layout; /* its channels, 3 or 1, are found by the trial, as are the map, info.classes and info.found_note */
+    /* Its channels, 3 or 1, are found by the trial, as are the map, info.classes and info.found_note. */
+    bt_onnx_layout layout;
     bt_onnx_map map;
     bt_onnx_room typed, input, output, scratch;
     int64_t before_bytes;

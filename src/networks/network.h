@@ -127,9 +127,8 @@ typedef struct bt_network {
     int *channels;    /* of each tensor */
     int tensor_count; /* tensor 0 is the image (3 channels), output_tensor the logits (a channel a class) */
     int output_tensor;
-    int size_multiple; /* height and width must be multiples of this */
-    uint64_t
-        list_hash; /* of a file of operations, its text's, which then is a part of what its weights are; else 0 */
+    int size_multiple;  /* height and width must be multiples of this */
+    uint64_t list_hash; /* of a list file, a part of its weights' hash; else 0 */
     char own_name[BT_NETWORK_NAME_SIZE], own_title[BT_NETWORK_NAME_SIZE]; /* behind the two of a list file */
 } bt_network;
 

@@ -49,8 +49,6 @@ static size_t values(const bt_bench *b) {
     return (size_t)bt_team_session(b->team)->info.classes * pixels(b);
 }
 
-/* ---- images ---- */
-
 static float *image_at(const bt_bench *b, int index) {
     return b->images + (size_t)index * 3 * pixels(b);
 }

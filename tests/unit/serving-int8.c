@@ -109,8 +109,8 @@ static double saturated(const char *text, const uint8_t *image, char **log) {
     size_t size;
     FILE *out = open_memstream(log, &size);
     bt_options_default(bt_service_settings_table, bt_service_settings_count, &given, &sources);
-    given.warm_up = false; /* on grey pictures, which count too */
-    given.watchdog_ms = 6e5; /* nothing was warmed up, so that nobody knows how long a run may take here */
+    given.warm_up = false;   /* on grey pictures, which count too */
+    given.watchdog_ms = 6e5; /* nobody knows yet how long a run takes here */
     bt_scratch_put("kept", "config.json", text);
     must(bt_config_load(&config, "kept/config.json", &error), &error);
     must(bt_log_open(&lines, out, BT_LOG_WARNING, NULL, &error), &error);

@@ -125,7 +125,8 @@ $(O)/src/kernels/%.o: ALL_CFLAGS   += $(KERNEL_FLAGS)
 IMAGE_KERNELS                       = $(patsubst %,$(O)/src/image/%.o,resize labels enlarge normalize tensor value-scale)
 $(IMAGE_KERNELS) $(O)/src/networks/class-maps.o: ALL_CFLAGS += $(KERNEL_FLAGS) -fno-trapping-math
 $(O)/src/plan/%.o $(O)/tests/bench/checkkernels.o: ALL_CFLAGS += -fopenmp
-$(foreach part,simulate batching measure,$(O)/src/$(part)/%.o): OPTIMIZE = -O2 -g
+# Not for what these are made of: the file of flags is everybody's.
+$(foreach part,simulate batching measure,$(O)/src/$(part)/%.o): private OPTIMIZE = -O2 -g
 $(O)/src/plan/byte-weights.o: ALL_CFLAGS += -fno-math-errno
 AVX512                              = -mavx512f -mavx512bw -mavx512dq -mavx512vl
 $(O)/src/kernels/level-avx2.o:        ALL_CFLAGS += -mavx2 -mfma

@@ -68,7 +68,7 @@ bt_fitted Fitting::choose(const std::vector<Given> &given, const at::Tensor &ima
     return fitted;
 }
 
-/* What was padded is cut off. Enlarged bilinearly, between the centres of pixels, as torchvision's networks themselves do it. */
+/* What was padded is cut off. Enlarged bilinearly, between the centres of pixels, as torchvision's networks do it. */
 at::Tensor Fitting::output(const std::vector<Given> &given, const at::Tensor &images) {
     const bt_fitted fitted = choose(given, images);
     at::Tensor map = given[static_cast<size_t>(fitted.tensor)].tensor;

@@ -1,6 +1,7 @@
 /* Between pictures, which everyone hands over as N x 3 x H x W floats, and what a user's network takes and gives: its
- * sides, channels, type and layout going in; coming out, the tensor that is its map, a plane for each class, in the pictures' size. Which tensor
- * that is the core decides (networks/fitting.h); what the model's description does not say is found out in the first run. */
+ * sides, channels, type and layout going in; coming out, the tensor that is its map, a plane for each class, in the
+ * pictures' size. Which tensor that is the core decides (networks/fitting.h); what the model's description does not say is
+ * found out in the first run. */
 #ifndef BT_SHIM_FITTING_H
 #define BT_SHIM_FITTING_H
 

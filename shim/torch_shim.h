@@ -3,8 +3,8 @@
  * The shim does what cannot be done without C++ (run a network's operation list through ATen, turn exceptions
  * into statuses, ask libtorch about itself) and nothing else: names, files, devices' drivers and the
  * process's memory are the core's business. It reads the core's plain structs and calls none of its
- * functions but what it is handed, so that neither side links to the other. Keep it thin: it is the one part that sanitizers cannot
- * see into.
+ * functions but what it is handed, so that neither side links to the other. Keep it thin: it is the one part
+ * that sanitizers cannot see into.
  *
  * One exported function, bt_torch_shim_table, gives a table of functions. Bump BT_TORCH_SHIM_ABI when the
  * table or a struct in it, bt_network and bt_weights included, changes shape. */

@@ -1,8 +1,8 @@
 /* batchtune's service: segmentation networks behind a queue that groups requests into batches.
  *
- * This is the library's public header, with batchtune-polygons.h, which it includes; nothing else need be installed. A service reads the config file
- * that `optimize-batch` wrote, loads each model once for every instance, and answers requests from any number
- * of threads under the config's batch size and queue delay:
+ * This is the library's public header, with batchtune-polygons.h, which it includes; nothing else need be
+ * installed. A service reads the config file that `optimize-batch` wrote, loads each model once for every
+ * instance, and answers requests from any number of threads under the config's batch size and queue delay:
  *
  *     bt_service *service = bt_service_shared();
  *     bt_request request = {.image = rgb, .height = h, .width = w, .model = "hrnet", .mask = mask};

@@ -6,8 +6,8 @@
  * it is answered. So Triton has as many instances of a model as the service has lanes.
  *
  * A request has "image", pictures as they are (UINT8, N x height x width x 3), and gets of mask, probabilities, labels,
- * class_probabilities and logits those that it asks for, as over batchtune's own HTTP; its parameter "threshold" counts. What is wrong with a request is
- * its own answer, and the others of its batch go on. */
+ * class_probabilities and logits those that it asks for, as over batchtune's own HTTP; its parameter "threshold" counts.
+ * What is wrong with a request is its own answer, and the others of its batch go on. */
 #include "triton.h"
 
 #include <jansson.h>
@@ -62,7 +62,8 @@ TRITONSERVER_Error *TRITONBACKEND_Initialize(TRITONBACKEND_Backend *backend) {
     uint32_t major = 0, minor;
     bt_error error;
     (void)backend;
-    if (check(TRITONBACKEND_ApiVersion(&major, &minor), "its version", &error) != BT_OK) return to_triton(&error);
+    if (check(TRITONBACKEND_ApiVersion(&major, &minor), "its version", &error) != BT_OK)
+        return to_triton(&error);
     if (major == TRITONBACKEND_API_VERSION_MAJOR) return NULL;
     bt_fail(&error, BT_UNSUPPORTED, "batchtune is for version %d of Triton's backend interface, this is %u",
             TRITONBACKEND_API_VERSION_MAJOR, major);
@@ -70,10 +71,12 @@ TRITONSERVER_Error *TRITONBACKEND_Initialize(TRITONBACKEND_Backend *backend) {
 }
 
 /* A parameter of config.pbtxt, into `out`; "" where there is none. */
-static bt_status read_parameter(const json_t *config, const char *name, char *out, size_t size, bt_error *error) {
+static bt_status read_parameter(const json_t *config, const char *name, char *out, size_t size,
+                                bt_error *error) {
     const json_t *parameter = json_object_get(json_object_get(config, "parameters"), name);
     const char *text = json_string_value(json_object_get(parameter, "string_value"));
-    if (text && strlen(text) >= size) return bt_fail(error, BT_INVALID, "the parameter \"%s\" is too long", name);
+    if (text && strlen(text) >= size)
+        return bt_fail(error, BT_INVALID, "the parameter \"%s\" is too long", name);
     snprintf(out, size, "%s", text ? text : "");
     return BT_OK;
 }
@@ -85,10 +88,12 @@ static bt_status read_config(TRITONBACKEND_Model *of, json_t **out, bt_error *er
     json_error_t ignored;
     bt_status status = check(TRITONBACKEND_ModelConfig(of, 1, &message), "a model's configuration", error);
     if (status != BT_OK) return status;
-    status = check(TRITONSERVER_MessageSerializeToJson(message, &text, &size), "a configuration's text", error);
+    status =
+        check(TRITONSERVER_MessageSerializeToJson(message, &text, &size), "a configuration's text", error);
     if (status == BT_OK) {
         *out = json_loadb(text, size, 0, &ignored);
-        if (!*out) status = bt_fail(error, BT_BACKEND, "Triton gives a model's configuration that is no JSON");
+        if (!*out)
+            status = bt_fail(error, BT_BACKEND, "Triton gives a model's configuration that is no JSON");
     }
     drop(TRITONSERVER_MessageDelete(message));
     return status;
@@ -109,7 +114,8 @@ static bt_status find_folder(TRITONBACKEND_Model *of, char out[BT_PATH_SIZE], bt
 
 /* The service's settings over its config. Triton has waited for the batch already; the files are those that were copied
  * beside the config. */
-static bt_status write_settings(const json_t *parameters, const char *name, const char *folder, char *out, size_t size, bt_error *error) {
+static bt_status write_settings(const json_t *parameters, const char *name, const char *folder, char *out,
+                                size_t size, bt_error *error) {
     char weights[BT_OPTION_TEXT_SIZE], file[BT_OPTION_TEXT_SIZE];
     bt_status status = read_parameter(parameters, BT_TRITON_WEIGHTS, weights, sizeof weights, error);
     if (status == BT_OK) status = read_parameter(parameters, BT_TRITON_MODEL_FILE, file, sizeof file, error);
@@ -118,14 +124,16 @@ static bt_status write_settings(const json_t *parameters, const char *name, cons
     if (weights[0])
         length += snprintf(out + length, size - (size_t)length, ",weights=\"%s/%s\"", folder, weights);
     if (file[0] && (size_t)length < size)
-        length += snprintf(out + length, size - (size_t)length, ",model_file=\"%s=%s/%s\"", name, folder, file);
+        length +=
+            snprintf(out + length, size - (size_t)length, ",model_file=\"%s=%s/%s\"", name, folder, file);
     return (size_t)length < size ? BT_OK : bt_fail(error, BT_INVALID, "%s: the path is too long", folder);
 }
 
 static bt_status open_service(model *m, const json_t *parameters, const char *folder, bt_error *error) {
     char config[BT_PATH_SIZE], settings[4 * BT_PATH_SIZE];
     bt_status status = bt_path_join(config, error, "%s/%s", folder, BT_TRITON_CONFIG);
-    if (status == BT_OK) status = write_settings(parameters, m->name, folder, settings, sizeof settings, error);
+    if (status == BT_OK)
+        status = write_settings(parameters, m->name, folder, settings, sizeof settings, error);
     const bt_service_options options = {.config = config, .models = m->name, .settings = settings};
     if (status == BT_OK) status = bt_service_open(&m->service, &options, error);
     if (status == BT_OK) status = bt_service_start(m->service, error);
@@ -139,7 +147,8 @@ static void close_model(model *m) {
 
 static void log_start(const model *m) {
     char line[256];
-    bt_text_format(line, sizeof line, "batchtune %s: %s is warm: batches of up to %d, %d instance%s, %s, %d x %d px",
+    bt_text_format(line, sizeof line,
+                   "batchtune %s: %s is warm: batches of up to %d, %d instance%s, %s, %d x %d px",
                    bt_version(), m->name, m->facts.batch_size, m->facts.instance_count,
                    m->facts.instance_count == 1 ? "" : "s", m->facts.precision, m->facts.input_width,
                    m->facts.input_height);
@@ -181,7 +190,8 @@ TRITONSERVER_Error *TRITONBACKEND_ModelFinalize(TRITONBACKEND_Model *of) {
     if (check(TRITONBACKEND_ModelState(of, &state), "a model's state", &error) != BT_OK || !state)
         return to_triton(&error);
     model *m = state;
-    (void)!bt_service_stop(m->service, DRAIN_MS, &error); /* nothing is under way: Triton waits for its requests */
+    (void)!bt_service_stop(m->service, DRAIN_MS,
+                           &error); /* nothing is under way: Triton waits for its requests */
     close_model(m);
     return NULL;
 }
@@ -199,7 +209,7 @@ typedef struct asked {
     uint8_t *own; /* rgb, where Triton has it in pieces; owned */
     uint8_t *mask, *labels;
     float *probabilities, *class_probabilities, *logits; /* the response's; NULL: not asked for */
-    const char *mode;              /* of the picture that was answered last */
+    const char *mode;                                    /* of the picture that was answered last */
 } asked;
 
 typedef struct batch {
@@ -229,12 +239,14 @@ static void answer(void *context, const bt_result *result, const bt_error *error
 
 static bt_status read_threshold(asked *a, bt_error *error) {
     uint32_t count = 0;
-    bt_status status = check(TRITONBACKEND_RequestParameterCount(a->request, &count), "a request's parameters", error);
+    bt_status status =
+        check(TRITONBACKEND_RequestParameterCount(a->request, &count), "a request's parameters", error);
     for (uint32_t i = 0; i < count && status == BT_OK; i++) {
         const char *name;
         const void *value;
         TRITONSERVER_ParameterType type;
-        status = check(TRITONBACKEND_RequestParameter(a->request, i, &name, &type, &value), "a parameter", error);
+        status =
+            check(TRITONBACKEND_RequestParameter(a->request, i, &name, &type, &value), "a parameter", error);
         if (status != BT_OK || strcmp(name, "threshold") != 0) continue;
         if (type == TRITONSERVER_PARAMETER_DOUBLE)
             a->threshold = (float)*(const double *)value;
@@ -248,7 +260,8 @@ static bt_status read_threshold(asked *a, bt_error *error) {
     return status;
 }
 
-static bt_status read_bytes(asked *a, TRITONBACKEND_Input *input, uint64_t bytes, uint32_t buffers, bt_error *error) {
+static bt_status read_bytes(asked *a, TRITONBACKEND_Input *input, uint64_t bytes, uint32_t buffers,
+                            bt_error *error) {
     uint64_t done = 0;
     if (buffers > 1 && !(a->own = malloc(bytes))) return bt_no_memory(error, "a request's pictures");
     for (uint32_t i = 0; i < buffers; i++) {
@@ -256,11 +269,14 @@ static bt_status read_bytes(asked *a, TRITONBACKEND_Input *input, uint64_t bytes
         int64_t device = 0;
         uint64_t size;
         const void *piece;
-        bt_status status = check(TRITONBACKEND_InputBuffer(input, i, &piece, &size, &memory, &device), "an input", error);
+        bt_status status =
+            check(TRITONBACKEND_InputBuffer(input, i, &piece, &size, &memory, &device), "an input", error);
         if (status != BT_OK) return status;
         if (memory == TRITONSERVER_MEMORY_GPU)
-            return bt_fail(error, BT_UNSUPPORTED, "\"image\" lies in a GPU's memory; send it from the host's");
-        if (size > bytes - done) return bt_fail(error, BT_BACKEND, "Triton gives an input in pieces that do not fit");
+            return bt_fail(error, BT_UNSUPPORTED,
+                           "\"image\" lies in a GPU's memory; send it from the host's");
+        if (size > bytes - done)
+            return bt_fail(error, BT_BACKEND, "Triton gives an input in pieces that do not fit");
         if (a->own)
             memcpy(a->own + done, piece, size);
         else
@@ -268,7 +284,8 @@ static bt_status read_bytes(asked *a, TRITONBACKEND_Input *input, uint64_t bytes
         done += size;
     }
     if (a->own) a->rgb = a->own;
-    return done == bytes ? BT_OK : bt_fail(error, BT_INVALID, "\"image\" has fewer bytes than its shape says");
+    return done == bytes ? BT_OK
+                         : bt_fail(error, BT_INVALID, "\"image\" has fewer bytes than its shape says");
 }
 
 static bt_status read_image(asked *a, bt_error *error) {
@@ -277,7 +294,8 @@ static bt_status read_image(asked *a, bt_error *error) {
     const int64_t *shape;
     uint64_t bytes;
     uint32_t dims, buffers;
-    bt_status status = check(TRITONBACKEND_RequestInput(a->request, "image", &input), "the input \"image\"", error);
+    bt_status status =
+        check(TRITONBACKEND_RequestInput(a->request, "image", &input), "the input \"image\"", error);
     if (status == BT_OK)
         status = check(TRITONBACKEND_InputProperties(input, NULL, &type, &shape, &dims, &bytes, &buffers),
                        "an input's shape", error);
@@ -286,11 +304,12 @@ static bt_status read_image(asked *a, bt_error *error) {
         return bt_fail(error, BT_INVALID, "\"image\" is UINT8, [pictures, height, width, 3]");
     for (int i = 0; i < 3; i++)
         if (shape[i] < 1 || shape[i] > 16384)
-            return bt_fail(error, BT_INVALID, "\"image\": a picture has 1 to 16384 pixels a side, this has %lld x %lld",
+            return bt_fail(error, BT_INVALID,
+                           "\"image\": a picture has 1 to 16384 pixels a side, this has %lld x %lld",
                            (long long)shape[2], (long long)shape[1]);
     if (bytes != (uint64_t)(shape[0] * shape[1] * shape[2] * 3))
-        return bt_fail(error, BT_INVALID, "\"image\" has %llu bytes; its shape says %lld", (unsigned long long)bytes,
-                       (long long)(shape[0] * shape[1] * shape[2] * 3));
+        return bt_fail(error, BT_INVALID, "\"image\" has %llu bytes; its shape says %lld",
+                       (unsigned long long)bytes, (long long)(shape[0] * shape[1] * shape[2] * 3));
     a->height = (int)shape[1];
     a->width = (int)shape[2];
     status = read_bytes(a, input, bytes, buffers, error);
@@ -299,19 +318,22 @@ static bt_status read_image(asked *a, bt_error *error) {
 }
 
 /* Room for one output in the response. */
-static bt_status add_output(asked *a, const char *name, TRITONSERVER_DataType type, const int64_t *shape, uint32_t dims,
-                            void **bytes, bt_error *error) {
+static bt_status add_output(asked *a, const char *name, TRITONSERVER_DataType type, const int64_t *shape,
+                            uint32_t dims, void **bytes, bt_error *error) {
     TRITONBACKEND_Output *output;
     TRITONSERVER_MemoryType memory = TRITONSERVER_MEMORY_CPU;
     int64_t device = 0;
     uint64_t size = type == TRITONSERVER_TYPE_FP32 ? sizeof(float) : 1;
     for (uint32_t i = 0; i < dims; i++)
         size *= (uint64_t)shape[i];
-    bt_status status = check(TRITONBACKEND_ResponseOutput(a->response, &output, name, type, shape, dims), "an output", error);
+    bt_status status = check(TRITONBACKEND_ResponseOutput(a->response, &output, name, type, shape, dims),
+                             "an output", error);
     if (status == BT_OK)
-        status = check(TRITONBACKEND_OutputBuffer(output, bytes, size, &memory, &device), "room for an output", error);
+        status = check(TRITONBACKEND_OutputBuffer(output, bytes, size, &memory, &device),
+                       "room for an output", error);
     if (status == BT_OK && memory == TRITONSERVER_MEMORY_GPU)
-        status = bt_fail(error, BT_UNSUPPORTED, "\"%s\" is wanted in a GPU's memory; fetch it from the host's", name);
+        status = bt_fail(error, BT_UNSUPPORTED,
+                         "\"%s\" is wanted in a GPU's memory; fetch it from the host's", name);
     return status;
 }
 
@@ -340,7 +362,8 @@ static bt_status add_named(asked *a, const char *name, const bt_model_facts *fac
 
 static bt_status add_outputs(asked *a, const bt_model_facts *facts, bt_error *error) {
     uint32_t count = 0;
-    bt_status status = check(TRITONBACKEND_RequestOutputCount(a->request, &count), "a request's outputs", error);
+    bt_status status =
+        check(TRITONBACKEND_RequestOutputCount(a->request, &count), "a request's outputs", error);
     for (uint32_t i = 0; i < count && status == BT_OK; i++) {
         const char *name;
         status = check(TRITONBACKEND_RequestOutputName(a->request, i, &name), "an output's name", error);
@@ -372,13 +395,14 @@ static bt_request request_of(const asked *a, const model *m, int n) {
                         .mask = a->mask ? a->mask + pixels : NULL,
                         .probabilities = a->probabilities ? a->probabilities + pixels : NULL,
                         .labels = a->labels ? a->labels + pixels : NULL,
-                        .class_probabilities = a->class_probabilities ? a->class_probabilities + classes * pixels : NULL,
+                        .class_probabilities =
+                            a->class_probabilities ? a->class_probabilities + classes * pixels : NULL,
                         .logits = a->logits ? a->logits + logits : NULL};
 }
 
 /* All pictures at once, so that they run as the batch that Triton made of them. */
-static bt_status submit(batch *b, model *m, bt_request *requests, picture *pictures, void **contexts, uint64_t *tickets,
-                        bt_error *error) {
+static bt_status submit(batch *b, model *m, bt_request *requests, picture *pictures, void **contexts,
+                        uint64_t *tickets, bt_error *error) {
     int n = 0;
     for (int r = 0; r < b->count; r++)
         for (int i = 0; i < b->requests[r].pictures; i++, n++) {
@@ -434,7 +458,8 @@ TRITONSERVER_Error *TRITONBACKEND_ModelInstanceExecute(TRITONBACKEND_ModelInstan
     bt_error error = {BT_OK, ""};
     int pictures = 0;
     const uint64_t start = (uint64_t)bt_clock_now_ns();
-    batch b = {.count = (int)count, .lock = PTHREAD_MUTEX_INITIALIZER, .all_answered = PTHREAD_COND_INITIALIZER};
+    batch b = {
+        .count = (int)count, .lock = PTHREAD_MUTEX_INITIALIZER, .all_answered = PTHREAD_COND_INITIALIZER};
     bt_status status = check(TRITONBACKEND_ModelInstanceModel(instance, &of), "an instance's model", &error);
     if (status == BT_OK) status = check(TRITONBACKEND_ModelState(of, &state), "a model's state", &error);
     if (status == BT_OK && !(b.requests = calloc(count, sizeof *b.requests))) bt_no_memory(&error, "a batch");
@@ -451,13 +476,14 @@ TRITONSERVER_Error *TRITONBACKEND_ModelInstanceExecute(TRITONBACKEND_ModelInstan
         asked *a = &b.requests[r];
         if (status != BT_OK && a->pictures > 0) a->error = error;
         send_answer(a);
-        drop(TRITONBACKEND_ModelInstanceReportStatistics(instance, a->request, a->error.status == BT_OK, start,
-                                                         compute_start, compute_end, (uint64_t)bt_clock_now_ns()));
+        drop(TRITONBACKEND_ModelInstanceReportStatistics(instance, a->request, a->error.status == BT_OK,
+                                                         start, compute_start, compute_end,
+                                                         (uint64_t)bt_clock_now_ns()));
         drop(TRITONBACKEND_RequestRelease(a->request, TRITONSERVER_REQUEST_RELEASE_ALL));
     }
     if (pictures > 0)
-        drop(TRITONBACKEND_ModelInstanceReportBatchStatistics(instance, (uint64_t)pictures, start, compute_start, compute_end,
-                                                              (uint64_t)bt_clock_now_ns()));
+        drop(TRITONBACKEND_ModelInstanceReportBatchStatistics(
+            instance, (uint64_t)pictures, start, compute_start, compute_end, (uint64_t)bt_clock_now_ns()));
     free(b.requests);
     return NULL;
 }

@@ -50,8 +50,7 @@ typedef struct bt_session_info {
     char backend[64];         /* "torch 2.15.0", "sim" */
     char backend_detail[256]; /* the specification as given, or build facts (oneDNN, cuDNN, CUDA versions) */
     char device[128];         /* "cpu: AMD EPYC ...", "cuda:0 NVIDIA H100" */
-    char precision
-        [8]; /* "fp32", "bf16", "fp16", "baked" into a package or ONNX, "none" where nothing is computed */
+    char precision[8];        /* "fp32", "bf16", "fp16", "baked" into a file; "none": nothing is computed */
     char precision_note[160]; /* empty, or why it is not what was asked for */
     char path_note[200];      /* empty, or why the path is not what was asked for, or what it costs */
     char weights[64];         /* source; of a model file, its name without the folder */
@@ -119,10 +118,10 @@ const char *bt_path_name(bt_path path);
 /* Opens a session: loads the runtime and the weights, takes the device. On a CPU torch's production path is
  * the compiled plan; where that cannot be had (its kernels fail their check, the CPU is too old, oneDNN is
  * missing), it is the plain path, and the session's path_note says why. A model file is torch's, or, of ONNX, ONNX
- * Runtime's, whether torch, the plan or "onnx" is asked for; opening it runs code from it, and one image to see that logits come out. BT_INVALID (the message names what
- * is wrong with the options or the model file), BT_PARSE (of a model file, or its NAME.json), BT_UNSUPPORTED
- * (no such device, runtime missing or of another ABI: with the remedy), BT_OUT_OF_DEVICE_MEMORY, BT_BACKEND,
- * BT_NO_MEMORY. The calling thread is the session's from here on. */
+ * Runtime's, whether torch, the plan or "onnx" is asked for; opening it runs code from it, and one image to see that
+ * logits come out. A list of operations is run as the built-in networks are. BT_INVALID (the message names what is
+ * wrong with the options or the model file), BT_PARSE (of a model file, or its NAME.json), BT_UNSUPPORTED (no such
+ * device, runtime missing or of another ABI: with the remedy), BT_OUT_OF_DEVICE_MEMORY, BT_BACKEND, BT_NO_MEMORY. The calling thread is the session's from here on. */
 BT_MUST_USE bt_status bt_session_open(bt_session **out, const bt_session_options *options, bt_error *error);
 
 /* Checks a backend specification without opening anything: BT_INVALID names the bad key or value. */
@@ -132,10 +131,10 @@ BT_MUST_USE bt_status bt_backend_check(const char *specification, bt_error *erro
  * what it takes says nothing of this machine. False for a specification that names no backend. */
 bool bt_backend_simulates(const char *specification);
 
-/* Loads the library behind a backend, which opening a session does too; `model_file` is what that would run, NULL or "" of
- * a built-in network. Whoever opens sessions in threads of
- * their own calls this first: libtorch's shim decides how the process keeps memory (one arena), which holds
- * for the threads that have not allocated yet. Errors as bt_session_open. */
+/* Loads the library behind a backend, which opening a session does too; `model_file` is what that would run, NULL or ""
+ * of a built-in network. Whoever opens sessions in threads of their own calls this first: libtorch's shim decides how
+ * the process keeps memory (one arena), which holds for the threads that have not allocated yet. Errors as
+ * bt_session_open. */
 BT_MUST_USE bt_status bt_backend_load(const char *specification, const char *model_file, bt_error *error);
 
 /* Whether opening and warming such a session sets what the whole process shares: what libtorch itself runs does, with

@@ -27,7 +27,7 @@ typedef struct bt_calibrate_options {
 } bt_calibrate_options;
 
 /* Whether INT8 can be had at all: BT_UNSUPPORTED in one line where it cannot (a device, a network of the
- * user's own, a path, a CPU). Opens nothing. */
+ * user's own that is no list of operations, one of several classes, a path, a CPU). Opens no session. */
 BT_MUST_USE bt_status bt_calibrate_check(const bt_session_options *session, bt_error *error);
 
 /* Calibrates, and writes the file `path`; *out (may be NULL) is the caller's. The last quarter of the pictures,

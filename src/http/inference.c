@@ -9,6 +9,7 @@
 
 #include "http/documents.h"
 #include "http/state.h"
+#include "image/polygons.h"
 
 /* ---- the end of its stay ---- */
 
@@ -81,19 +82,24 @@ static bt_status find_in_labels(bt_polygons **out, const bt_exchange *exchange,
                                     picture->width, r->min_area_px, error);
 }
 
+/* Whether regions are of labels: of a model whose mask has several classes. */
+static bool finds_labels(const bt_exchange *exchange) {
+    return exchange->classes && bt_class_list_only(&exchange->classes->list) == BT_CLASSES_SEVERAL;
+}
+
 static bt_status find_polygons_of(bt_exchange *exchange, int index, bt_error *error) {
     const bt_infer_picture *picture = &exchange->request.pictures[index];
-    const bool several = bt_http_classes_several(exchange->classes);
-    bt_class classes[BT_HTTP_CLASSES_MAX];
+    const bt_class_list *classes = exchange->classes ? &exchange->classes->list : NULL;
     bt_polygons *found = NULL;
-    if (several) bt_http_classes_list(classes, exchange->classes);
-    bt_status status = several ? find_in_labels(&found, exchange, picture, classes, error)
-                               : find_in_mask(&found, exchange, picture, error);
+    bt_status status = finds_labels(exchange) ? find_in_labels(&found, exchange, picture, classes->of, error)
+                                              : find_in_mask(&found, exchange, picture, error);
+    if (status == BT_OK && classes && !finds_labels(exchange))
+        bt_polygons_set_class(found, bt_class_list_only(classes));
     if (status == BT_OK && exchange->route.target == BT_HTTP_SEGMENT)
         status = bt_http_segment_write(exchange, found, &exchange->polygons[index], error);
-    else if (status == BT_OK && several)
-        status = bt_polygons_json_classes(found, classes, exchange->classes->count,
-                                          &exchange->polygons[index], error);
+    else if (status == BT_OK && classes)
+        status =
+            bt_polygons_json_classes(found, classes->of, classes->count, &exchange->polygons[index], error);
     else if (status == BT_OK)
         status = bt_polygons_json(found, &exchange->polygons[index], error);
     bt_polygons_close(&found);
@@ -162,7 +168,7 @@ static bt_status make_room(bt_exchange *exchange, bt_error *error) {
     const bt_infer_request *request = &exchange->request;
     const size_t count = (size_t)request->count;
     const bool polygons = bt_infer_wants(request, BT_INFER_POLYGONS),
-               several = polygons && bt_http_classes_several(exchange->classes);
+               several = polygons && finds_labels(exchange);
     bool there = (exchange->parts = calloc(count, sizeof *exchange->parts)) != NULL;
     there &= (exchange->results = calloc(count, sizeof *exchange->results)) != NULL;
     if (bt_infer_wants(request, BT_INFER_MASK)) there &= (exchange->masks = malloc(request->pixels)) != NULL;
@@ -259,7 +265,7 @@ static size_t bytes_of(const bt_exchange *exchange, int index) {
     const size_t each = bytes ? 1 : sizeof(float),
                  digits = output == BT_INFER_LABELS ? LABEL_TEXT_BYTES : MASK_TEXT_BYTES;
     const size_t text = bytes ? digits : FLOAT_TEXT_BYTES;
-    if (output == BT_INFER_POLYGONS && bt_http_classes_several(exchange->classes))
+    if (output == BT_INFER_POLYGONS && finds_labels(exchange))
         return request->pixels * (1 + (size_t)request->classes * sizeof(float));
     if (output == BT_INFER_POLYGONS) return request->pixels * sizeof(float); /* of probabilities */
     return bt_infer_values(request, output) * (each + (request->outputs[index].binary ? each : text));

@@ -143,22 +143,21 @@ static json_t *with_metadata(json_t *whole, json_t *at, json_t *metadata) {
     return NULL;
 }
 
-/* A COCO data set has a place for what its maker says of it. `classes`: NULL where the polygons are of one mask. */
+/* A COCO data set has a place for what its maker says of it. `classes`: NULL of a model of one. */
 static json_t *coco_of(const bt_polygons *polygons, const bt_segment_facts *facts, const bt_class *classes,
                        bt_coco_masks masks) {
     const bt_coco_picture picture = {facts->query->file_name, polygons};
-    json_t *whole = classes ? bt_polygons_classes_to_coco(&picture, 1, classes, facts->classes->count, masks)
-                            : bt_polygons_to_coco(&picture, 1, facts->query->category, masks);
+    json_t *whole = classes
+                        ? bt_polygons_classes_to_coco(&picture, 1, classes, facts->classes->list.count, masks)
+                        : bt_polygons_to_coco(&picture, 1, facts->query->category, masks);
     return with_metadata(
         whole, json_object_get(whole, "info"),
         metadata_of(facts, masks == BT_COCO_OUTLINES ? "along pixel edges" : "none: run-length masks"));
 }
 
 static json_t *document_of(bt_segment_form form, const bt_polygons *polygons, const bt_segment_facts *facts) {
-    bt_class list[BT_HTTP_CLASSES_MAX];
-    const bt_class *classes = bt_http_classes_several(facts->classes) ? list : NULL;
+    const bt_class *classes = facts->classes ? facts->classes->list.of : NULL;
     json_t *whole;
-    if (classes) bt_http_classes_list(list, facts->classes);
     switch (form) {
     case BT_SEGMENT_GEOJSON:
         whole = classes ? bt_polygons_classes_to_geojson(polygons, classes)

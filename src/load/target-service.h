@@ -13,9 +13,9 @@ extern "C" {
 
 typedef struct bt_service_target bt_service_target;
 
-/* Draws every image that is not given now, by `seed`. `in_flight` requests at a time have room for a mask, or for labels of
- * a model of several classes (those beyond it ask for none); 0: no masks at all. The service is borrowed and must be running when
- * requests are sent. BT_INVALID, BT_NO_MEMORY. One run of a generator at a time may use it. */
+/* Draws every image that is not given now, by `seed`. `in_flight` requests at a time have room for a mask, or for labels
+ * of a model of several classes (those beyond it ask for none); 0: no masks at all. The service is borrowed and must be
+ * running when requests are sent. BT_INVALID, BT_NO_MEMORY. One run of a generator at a time may use it. */
 BT_MUST_USE bt_status bt_service_target_open(bt_service_target **out, bt_service *service,
                                              const bt_load_images *streams, int stream_count, int in_flight,
                                              uint64_t seed, bt_error *error);

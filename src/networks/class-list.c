@@ -1,5 +1,7 @@
 #include "networks/class-list.h"
 
+#include <stdio.h>
+
 #include "networks/fitting.h"
 
 void bt_class_list_make(bt_class_list *out, const bt_model *model, int count) {
@@ -11,4 +13,18 @@ void bt_class_list_make(bt_class_list *out, const bt_model *model, int count) {
         one->name = out->names[c];
         one->left_out = !bt_model_map_masks(&model->map, c, out->count);
     }
+}
+
+int bt_class_list_only(const bt_class_list *list) {
+    int only = 0, masked = 0;
+    for (int c = 0; c < list->count; c++) {
+        if (list->of[c].left_out) continue;
+        only = c;
+        masked++;
+    }
+    return masked == 1 ? only : BT_CLASSES_SEVERAL;
+}
+
+void bt_class_colour_text(char out[BT_COLOUR_TEXT_SIZE], const bt_class *one) {
+    snprintf(out, BT_COLOUR_TEXT_SIZE, "#%02x%02x%02x", one->rgb[0], one->rgb[1], one->rgb[2]);
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "image/exponential.inc"
+#include "image/labels.h"
 #include "networks/fitting.h"
 
 /* Pixels that are worked on at once: a plane after the other, in a first cache. */
@@ -110,7 +111,7 @@ void bt_class_maps_label(const bt_class_maps *m, float threshold, uint8_t *label
             }
         }
         for (size_t i = 0; i < count; i++)
-            labels[from + i] = (uint8_t)(most[i] > least ? label[i] : BT_LABEL_NONE);
+            labels[from + i] = (uint8_t)(most[i] > least ? label[i] : BT_NO_LABEL);
     }
 }
 
@@ -141,7 +142,7 @@ static void softmax_block(const bt_class_maps *m, float *planes, const side *all
     }
 }
 
-void bt_class_maps_to_probabilities(const bt_class_maps *m, float *planes) {
+void bt_class_maps_to_probabilities(bt_class_maps *m, float *planes) {
     side all = {.count = m->classes};
     if (m->output == BT_OUTPUT_PROBABILITIES) return;
     for (int c = 0; c < m->classes; c++)
@@ -153,4 +154,16 @@ void bt_class_maps_to_probabilities(const bt_class_maps *m, float *planes) {
         else
             softmax_block(m, planes, &all, from, count);
     }
+    m->output = BT_OUTPUT_PROBABILITIES;
+}
+
+void bt_class_maps_label_picture(bt_class_maps *m, float *planes, int height, int width, float threshold,
+                                 uint8_t *labels, int to_height, int to_width, int threads, void *scratch) {
+    if (to_height == height && to_width == width) {
+        bt_class_maps_label(m, threshold, labels);
+        return;
+    }
+    bt_class_maps_to_probabilities(m, planes);
+    bt_image_labels(planes, m->classes, height, width, m->map->sigmoid ? threshold : -1, BT_NO_LABEL, labels,
+                    to_height, to_width, threads, scratch);
 }

@@ -29,13 +29,19 @@ typedef struct bt_class_maps {
  * `pixels`. Any thread. */
 void bt_class_maps_merge(const bt_class_maps *maps, float *out);
 
-/* The class of each pixel: the first of the highest, as argmax has it. With sigmoids BT_LABEL_NONE where none is above
+/* The class of each pixel: the first of the highest, as argmax has it. With sigmoids BT_NO_LABEL where none is above
  * probability `threshold`. Any thread. */
 void bt_class_maps_label(const bt_class_maps *maps, float threshold, uint8_t *labels);
 
-/* Probabilities in place of the planes, which `planes` is, to be written: by softmax, or each by a sigmoid; what is
- * probabilities stays. Any thread. */
-void bt_class_maps_to_probabilities(const bt_class_maps *maps, float *planes);
+/* Probabilities in place of the planes, which `planes` is, to be written: by softmax, or each by a sigmoid. The maps know
+ * that they are some then, and what is probabilities stays. Any thread. */
+void bt_class_maps_to_probabilities(bt_class_maps *maps, float *planes);
+
+/* bt_class_maps_label in a picture's size, to_height x to_width: where that is not the planes' own, height x width, of
+ * their probabilities, which are put in their place (bt_class_maps_to_probabilities) and resized (image/labels.h, which
+ * says what `threads` and `scratch` are). Any thread. */
+void bt_class_maps_label_picture(bt_class_maps *maps, float *planes, int height, int width, float threshold,
+                                 uint8_t *labels, int to_height, int to_width, int threads, void *scratch);
 
 #ifdef __cplusplus
 }

@@ -195,7 +195,7 @@ bool bt_model_map_masks(const bt_model_map *map, int class_number, int classes) 
 }
 
 bt_status bt_model_map_check(const bt_model_map *map, int count, const char *file, bt_error *error) {
-    const int last = last_named(map), most = map->sigmoid ? BT_LABEL_NONE : BT_MODEL_CLASSES_MAX;
+    const int last = last_named(map), most = map->sigmoid ? BT_NO_LABEL : BT_MODEL_CLASSES_MAX;
     int masked = 0;
     if (count > most)
         return bt_fail(error, BT_INVALID, "%s: gives %d classes; %d are the most%s", file, count, most,

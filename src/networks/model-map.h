@@ -1,7 +1,8 @@
 /* How pictures go into a user's network, and class maps, which masks, labels and polygons are made of, come out.
  *
- * Pictures are handed over as N x 3 x H x W floats; a network may want them otherwise. It may give several tensors, of several classes, smaller than its pictures. One tensor is taken, and each of its
- * classes is a plane of what a session gives; class-maps.h makes masks and labels of them. */
+ * Pictures are handed over as N x 3 x H x W floats; a network may want them otherwise. It may give several tensors, of
+ * several classes, smaller than its pictures. One tensor is taken, and each of its classes is a plane of what a session
+ * gives; class-maps.h makes masks and labels of them. */
 #ifndef BT_NETWORKS_MODEL_MAP_H
 #define BT_NETWORKS_MODEL_MAP_H
 
@@ -13,7 +14,6 @@
 /* ADE20K, the largest that is common, has 150. */
 #define BT_MODEL_CLASSES_MAX 256
 #define BT_MODEL_NOTE_SIZE   256
-#define BT_LABEL_NONE        255 /* with sigmoids: no class is above the threshold; BT_NO_LABEL */
 
 /* What numbers go in. */
 typedef enum bt_model_dtype { BT_MODEL_FLOAT32, BT_MODEL_FLOAT16, BT_MODEL_UINT8 } bt_model_dtype;

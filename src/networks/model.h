@@ -10,8 +10,8 @@
  *      "output": "out", "classes": ["background", "cell", "border"], "mask": ["cell", "border"]}
  *
  * Every key may be left out (docs/models-and-weights.md has them all). The size is then the one that a package was
- * compiled for or ONNX exported for, else that of the built-in networks; mean and standard deviation are ImageNet's, and the output is
- * logits. What one run can tell (channels, which tensor, how many classes, how much smaller) is found out when the
+ * compiled for or ONNX exported for, else that of the built-in networks; mean and standard deviation are
+ * ImageNet's, and the output is logits. What one run can tell (channels, which tensor, how many classes, how much smaller) is found out when the
  * file is opened, and said. */
 #ifndef BT_NETWORKS_MODEL_H
 #define BT_NETWORKS_MODEL_H

@@ -25,7 +25,8 @@ typedef struct bt_onnx_facts {
     char missing[BT_PATH_SIZE];  /* the first such that is not there */
 } bt_onnx_facts;
 
-/* Reads all of it. BT_PARSE where it is no ONNX file, says what it is instead, as far as that shows, or is cut short; BT_IO. */
+/* Reads all of it. BT_PARSE where it is no ONNX file (with what it is instead, as far as that shows) or is cut short;
+ * BT_IO. */
 BT_MUST_USE bt_status bt_onnx_file_read(bt_onnx_facts *out, const char *path, bt_error *error);
 
 /* Whether there is an ONNX file, and with it what it names beside it. BT_PARSE as above and for what is missing, BT_IO. */

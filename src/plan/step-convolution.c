@@ -1,8 +1,8 @@
 /* Convolutions.
  *
  * BatchNorm is within the weights (fold.h), and what else an operation has after its convolution is done by it where
- * that writes: the activation, and a residual that nobody reads afterwards. A bias before a norm is left out, since the norm takes away again what it adds to a whole channel. A 1 x 1
- * convolution to a single channel is a dot product. One over a concatenation of tensors to be resized goes to
+ * that writes: the activation, and a residual that nobody reads afterwards. A bias before a norm is left out,
+ * since the norm takes away again what it adds to a whole channel. A 1 x 1 convolution to a single channel is a dot product. One over a concatenation of tensors to be resized goes to
  * each of them first, at its own size, and their sum resizes, since both are linear. */
 #include "plan/convolution.h"
 

@@ -1,5 +1,4 @@
 /* What there is by class of networks that tell several apart: regions, shares of the picture, the map of labels. */
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/json.h"
@@ -10,14 +9,8 @@
 /* ---- which there are ---- */
 
 void bt_segment_find_classes(bt_segment_work *w) {
-    int masked = 0;
     bt_class_list_make(&w->classes, &bt_serving_model(w->service, 0)->resolved.model, w->session.classes);
-    for (int c = 0; c < w->classes.count; c++) {
-        if (w->classes.of[c].left_out) continue;
-        w->only_class = c;
-        masked++;
-    }
-    if (masked != 1) w->only_class = BT_SEGMENT_SEVERAL;
+    w->only_class = bt_class_list_only(&w->classes);
 }
 
 /* ---- of one picture ---- */
@@ -37,7 +30,7 @@ static void wait_for_others(bt_segment_work *w, bt_segment_job *j, size_t bytes)
 
 bt_status bt_segment_make_room(bt_segment_work *w, bt_segment_job *j, bt_error *error) {
     const size_t pixels = (size_t)j->picture.height * (size_t)j->picture.width;
-    const bool several = w->only_class == BT_SEGMENT_SEVERAL;
+    const bool several = w->only_class == BT_CLASSES_SEVERAL;
     const bool labelled = w->classes.count > 1 || w->options->outputs->labels[0];
     const size_t bytes = (several ? (size_t)w->classes.count : 1) * pixels * sizeof(float);
     if (several) wait_for_others(w, j, bytes);
@@ -68,7 +61,7 @@ bt_status bt_segment_find_polygons(const bt_segment_work *w, bt_segment_job *j, 
     const bt_segment_settings *s = w->settings;
     const int height = j->picture.height, width = j->picture.width;
     count_labels(w, j);
-    if (w->only_class == BT_SEGMENT_SEVERAL)
+    if (w->only_class == BT_CLASSES_SEVERAL)
         return bt_polygons_find_classes(&j->polygons, j->labels, j->class_probabilities, w->classes.of,
                                         w->classes.count, height, width, s->min_area_px, error);
     bt_status status = bt_polygons_find(&j->polygons, j->probabilities, height, width, (float)s->threshold,
@@ -88,8 +81,8 @@ bt_status bt_segment_write_labels(const bt_segment_work *w, const bt_segment_job
 /* ---- in words ---- */
 
 static json_t *describe_class(const bt_class *one, int number, double share) {
-    char colour[8];
-    snprintf(colour, sizeof colour, "#%02x%02x%02x", one->rgb[0], one->rgb[1], one->rgb[2]);
+    char colour[BT_COLOUR_TEXT_SIZE];
+    bt_class_colour_text(colour, one);
     return json_pack("{s:i, s:s, s:s, s:b, s:f}", "number", number, "name", one->name, "color", colour,
                      "polygons", !one->left_out, "share", share);
 }
@@ -109,7 +102,7 @@ json_t *bt_segment_describe_classes(const bt_segment_work *w, const int64_t *cla
 
 void bt_segment_tell_classes(char *out, size_t size, const bt_segment_work *w) {
     out[0] = '\0';
-    if (w->only_class != BT_SEGMENT_SEVERAL) return;
+    if (w->only_class != BT_CLASSES_SEVERAL) return;
     for (int c = 0; c < w->classes.count; c++)
         if (w->class_regions[c] > 0)
             bt_text_append(out, size, "%s%lld %s", out[0] ? ", " : " (", (long long)w->class_regions[c],

@@ -12,9 +12,6 @@
 #include "segment/segment.h"
 #include "serving/serving.h"
 
-/* Regions are of several classes; else all are of one, and found by its probability. */
-#define BT_SEGMENT_SEVERAL (-1)
-
 /* One network's work on all pictures. */
 typedef struct bt_segment_work {
     const bt_segment_options *options;
@@ -26,7 +23,7 @@ typedef struct bt_segment_work {
     bt_service *service;
     bt_session_info session;
     bt_class_list classes; /* of a network of one map, one */
-    int only_class;        /* which all regions are of, or BT_SEGMENT_SEVERAL */
+    int only_class;        /* which all regions are of, or BT_CLASSES_SEVERAL */
     bt_polygons **found;   /* of each picture, kept for COCO's one file */
     atomic_int next;
     pthread_mutex_t lock; /* of what follows */

@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "image/labels.h"
 #include "networks/class-maps.h"
 #include "serving/state.h"
 
@@ -85,23 +84,19 @@ typedef struct result_job {
     void *scratch;
 } result_job;
 
-/* What there is of each class, in the planes' own size or the picture's. */
-static void write_classes(const result_job *j) {
+/* What there is of each class, in the picture's size. */
+static void write_classes(result_job *j) {
     const bt_request *request = j->request;
-    const bool resized = request->height != j->height || request->width != j->width;
-    const bool sigmoid = j->maps.map->sigmoid;
-    if (request->labels && !resized) bt_class_maps_label(&j->maps, j->threshold, request->labels);
-    if (!request->class_probabilities && !(request->labels && resized)) return;
+    const size_t pixels = (size_t)request->height * (size_t)request->width;
+    if (request->labels)
+        bt_class_maps_label_picture(&j->maps, j->planes, j->height, j->width, j->threshold, request->labels,
+                                    request->height, request->width, j->threads, j->scratch);
+    if (!request->class_probabilities) return;
     bt_class_maps_to_probabilities(&j->maps, j->planes);
-    if (request->labels && resized)
-        bt_image_labels(j->planes, j->maps.classes, j->height, j->width, sigmoid ? j->threshold : -1,
-                        BT_LABEL_NONE, request->labels, request->height, request->width, j->threads,
-                        j->scratch);
-    for (int c = 0; c < j->maps.classes && request->class_probabilities; c++)
-        bt_image_mask(
-            j->planes + (size_t)c * j->maps.pixels, BT_OUTPUT_PROBABILITIES, j->height, j->width, 0.5f, NULL,
-            request->class_probabilities + (size_t)c * (size_t)request->height * (size_t)request->width,
-            request->height, request->width, j->threads, j->scratch);
+    for (int c = 0; c < j->maps.classes; c++)
+        bt_image_mask(j->planes + (size_t)c * j->maps.pixels, BT_OUTPUT_PROBABILITIES, j->height, j->width,
+                      0.5f, NULL, request->class_probabilities + (size_t)c * pixels, request->height,
+                      request->width, j->threads, j->scratch);
 }
 
 /* Of one map, as it is: the mask is its labels. */
@@ -120,18 +115,18 @@ static void write_map(const result_job *j, const float *map) {
 static void write_results(const bt_delivery *delivery, const bt_service_model *model, bt_worker_lane *lane) {
     const bt_request *request = &delivery->waiting.request;
     float *planes = lane->own.logits + (size_t)delivery->action.position * bt_lane_values(lane);
-    const result_job job = {.request = request,
-                            .maps = {.planes = planes,
-                                     .classes = lane->found.session.classes,
-                                     .pixels = (size_t)model->height * (size_t)model->width,
-                                     .output = model->served.resolved.model.output,
-                                     .map = &model->served.resolved.model.map},
-                            .planes = planes,
-                            .height = model->height,
-                            .width = model->width,
-                            .threads = lane->shares_cores ? 1 : lane->own.image_threads,
-                            .threshold = request->threshold > 0 ? request->threshold : 0.5f,
-                            .scratch = lane->own.scratch};
+    result_job job = {.request = request,
+                      .maps = {.planes = planes,
+                               .classes = lane->found.session.classes,
+                               .pixels = (size_t)model->height * (size_t)model->width,
+                               .output = model->served.resolved.model.output,
+                               .map = &model->served.resolved.model.map},
+                      .planes = planes,
+                      .height = model->height,
+                      .width = model->width,
+                      .threads = lane->shares_cores ? 1 : lane->own.image_threads,
+                      .threshold = request->threshold > 0 ? request->threshold : 0.5f,
+                      .scratch = lane->own.scratch};
     const bool merges = job.maps.classes > 1 && (request->mask || request->probabilities || request->logits);
     if (merges) bt_class_maps_merge(&job.maps, lane->own.merged);
     if (merges || job.maps.classes == 1) write_map(&job, merges ? lane->own.merged : planes);

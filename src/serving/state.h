@@ -252,8 +252,8 @@ bool bt_lane_has_started(bt_worker_lane *lane, bt_status *status, bt_error *erro
 /* Ends a lane's thread, waiting at most `wait_ns` for its run; false where it hangs and was left behind. */
 bool bt_lane_stop(bt_worker_lane *lane, int64_t wait_ns);
 void bt_lane_free(bt_worker_lane *lane);
-size_t
-bt_lane_values(const bt_worker_lane *lane); /* that a run gives for an image: of each class, each pixel */
+/* How many numbers a run gives for an image: of each class, each pixel. */
+size_t bt_lane_values(const bt_worker_lane *lane);
 BT_MUST_USE bt_status bt_supervisor_start(bt_service *service, bt_error *error);
 void bt_supervisor_stop(bt_service *service);
 

@@ -78,11 +78,12 @@ const bt_option bt_settings_table[] = {
     {BT_ROW_WHITE(bt_settings), NETWORKS},
     {BT_ROW_PAGE(bt_settings), NETWORKS},
     {ROW(TEXT, model_file), .initial = "", .placeholder = "NAME=FILE,...", NETWORKS,
-     .help = "Networks of your own under names of your own: TorchScript (.pt), ONNX (.onnx), or packages "
-             "that AOTInductor "
-             "compiled (.pt2; {batch} in the file's name stands for the batch size). They are programs and "
-             "run as such: give only files that you trust. NAME.json beside one may say its input_size, "
-             "mean, std and output (logits or probabilities)."},
+     .help =
+         "Networks of your own under names of your own: TorchScript (.pt), ONNX (.onnx), packages that "
+         "AOTInductor compiled (.pt2; {batch} in the file's name stands for the batch size), or lists of "
+         "operations, which run as the built-in networks do (.list, with --weights NAME=FILE). All but lists "
+         "are programs and run as such: give only files that you trust. NAME.json beside one may say its "
+         "input_size, mean, std, classes and what else it takes and gives."},
     {BT_ROW_THREADS(bt_settings), NETWORKS,
      .help = "CPU threads of a model's every instance; 0: all that the process may use (within a container's "
              "CPU quota), shared out."},

@@ -65,17 +65,22 @@ static void label(const bt_agreement *a, const float *planes, uint8_t *out) {
     bt_class_maps_label(&maps, 0.5f, out);
 }
 
+static double count(const uint8_t *of, size_t pixels, int label) {
+    size_t found = 0;
+    for (size_t i = 0; i < pixels; i++)
+        found += of[i] == label;
+    return (double)found;
+}
+
 static void compare_image(const bt_agreement *a, labels *l, int image, bt_step_result *result) {
     label(a, reference_of(a, image), l->expected);
     label(a, logits_of(a, image), l->got);
     for (int c = 0; c < a->classes; c++) {
         l->one[c] = bt_overlap_of_label(l->expected, l->got, a->pixels, (uint8_t)c);
         bt_overlap_add(&l->all[c], l->one[c]);
+        if (bt_model_map_masks(a->map, c, a->classes)) result->mask_share += count(l->expected, a->pixels, c);
     }
     result->mask_iou_least = fmin(result->mask_iou_least, bt_overlap_mean_iou(l->one, a->classes));
-    for (size_t i = 0; i < a->pixels; i++)
-        if (l->expected[i] != BT_LABEL_NONE && bt_model_map_masks(a->map, l->expected[i], a->classes))
-            result->mask_share += 1;
 }
 
 static bt_status compare_labels(const bt_agreement *a, bt_step_result *result, bt_error *error) {

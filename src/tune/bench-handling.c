@@ -3,7 +3,6 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
-#include "image/labels.h"
 #include "networks/class-maps.h"
 #include "record/sweep-record.h"
 #include "tune/bench-pictures.h"
@@ -63,21 +62,17 @@ static bt_status prepare(const bt_handling *h, workroom *room, const bt_picture 
 /* Of several classes what users ask for: labels, for which a lane makes probabilities of the planes where they lie. */
 static void deliver(const bt_handling *h, workroom *room, const bt_picture *picture) {
     const int height = h->order->height, width = h->order->width;
-    const bt_class_maps maps = {.planes = h->logits,
-                                .classes = bt_team_session(h->team)->info.classes,
-                                .pixels = (size_t)height * (size_t)width,
-                                .output = h->model->output,
-                                .map = &h->model->map};
-    if (maps.classes == 1) {
+    bt_class_maps maps = {.planes = h->logits,
+                          .classes = bt_team_session(h->team)->info.classes,
+                          .pixels = (size_t)height * (size_t)width,
+                          .output = h->model->output,
+                          .map = &h->model->map};
+    if (maps.classes == 1)
         bt_image_mask(h->logits, h->model->output, height, width, 0.5f, room->mask, NULL, picture->height,
                       picture->width, room->threads, room->scratch);
-    } else if (picture->height == height && picture->width == width) {
-        bt_class_maps_label(&maps, 0.5f, room->mask);
-    } else {
-        bt_class_maps_to_probabilities(&maps, h->logits);
-        bt_image_labels(h->logits, maps.classes, height, width, maps.map->sigmoid ? 0.5f : -1, BT_LABEL_NONE,
-                        room->mask, picture->height, picture->width, room->threads, room->scratch);
-    }
+    else
+        bt_class_maps_label_picture(&maps, h->logits, height, width, 0.5f, room->mask, picture->height,
+                                    picture->width, room->threads, room->scratch);
 }
 
 /* The picture whose turn it is. */

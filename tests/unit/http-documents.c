@@ -95,7 +95,8 @@ static void a_configuration_leaves_the_batch_out(void **state) {
 static void classes_are_told(void **state) {
     (void)state;
     static const bt_http_classes classes = {
-        .count = 2, .of = {{"ground", {0, 0, 0}, NAN, true}, {"a \"cell\"", {230, 159, 0}, NAN, false}}};
+        .list = {.count = 2, .of = {{"ground", {0, 0, 0}, true}, {"a \"cell\"", {230, 159, 0}, false}}},
+        .shares = {NAN, NAN}};
     bt_model_facts of_two = facts[0];
     of_two.class_count = 2;
     char *text = bt_http_model_text(&of_two, false, &classes);

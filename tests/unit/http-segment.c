@@ -281,10 +281,11 @@ static void a_mask_is_black_and_white(void **state) {
 }
 
 static bt_http_classes three_classes(void) {
-    return (bt_http_classes){.count = 3,
-                             .of = {{"ground", {0, 0, 0}, NAN, true},
-                                    {"cell", {230, 159, 0}, NAN, false},
-                                    {"rim", {1, 2, 3}, NAN, false}}};
+    return (bt_http_classes){.list = {.count = 3,
+                                      .of = {{"ground", {0, 0, 0}, true},
+                                             {"cell", {230, 159, 0}, false},
+                                             {"rim", {1, 2, 3}, false}}},
+                             .shares = {NAN, NAN, NAN}};
 }
 
 /* Of what has no label, white. */

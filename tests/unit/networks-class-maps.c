@@ -110,14 +110,14 @@ static void with_sigmoids_a_pixel_may_have_no_class(void **state) {
     int none = 0;
     bt_class_maps_label(&maps, 0.5F, labels);
     for (size_t i = 0; i < PIXELS; i++) {
-        const int expected = at(highest(i), i) > 0 ? highest(i) : BT_LABEL_NONE;
+        const int expected = at(highest(i), i) > 0 ? highest(i) : BT_NO_LABEL;
         assert_int_equal(labels[i], expected);
-        none += expected == BT_LABEL_NONE;
+        none += expected == BT_NO_LABEL;
     }
     assert_true(none > 0 && none < PIXELS);
     bt_class_maps_label(&maps, 0.9F, labels);
     for (size_t i = 0; i < PIXELS; i++)
-        assert_int_equal(labels[i], at(highest(i), i) > log(9) ? highest(i) : BT_LABEL_NONE);
+        assert_int_equal(labels[i], at(highest(i), i) > log(9) ? highest(i) : BT_NO_LABEL);
 }
 
 int main(void) {

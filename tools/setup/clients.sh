@@ -16,15 +16,7 @@ plan_clients() {
 }
 
 # The wheels are for CPython 3.11, which Debian 12 has.
-find_clients_python() {
-    local candidate
-    for candidate in "$python" python3.11 /usr/bin/python3; do
-        clients_python=$("$candidate" -c 'import numpy, sys
-print(sys.executable if sys.version_info[:2] == (3, 11) else "")' 2>/dev/null) || continue
-        [ -z "$clients_python" ] || return 0
-    done
-    return 1
-}
+find_clients_python() { clients_python=$(find_python_3_11 numpy); }
 
 # Read to its end: a writer that is cut off would count as missing.
 needs_library() { ldconfig -p 2>/dev/null | grep -F "$1 " >/dev/null; }

@@ -8,15 +8,7 @@ plan_deployment() {
     plan_wheels deployment
 }
 
-find_deployment_python() {
-    local candidate
-    for candidate in "$python" python3.11 /usr/bin/python3; do
-        deployment_python=$("$candidate" -c 'import sys
-print(sys.executable if sys.version_info[:2] == (3, 11) else "")' 2>/dev/null) || continue
-        [ -z "$deployment_python" ] || return 0
-    done
-    return 1
-}
+find_deployment_python() { deployment_python=$(find_python_3_11); }
 
 # A wheel's programs are unpacked as plain files. The stamp says which Python.
 write_deployment() {

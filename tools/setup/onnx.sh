@@ -11,15 +11,7 @@ plan_onnx() {
     plan_wheels onnx onnx-tests
 }
 
-find_onnx_python() {
-    local candidate
-    for candidate in "$python" python3.11 /usr/bin/python3; do
-        onnx_python=$("$candidate" -c 'import sys
-print(sys.executable if sys.version_info[:2] == (3, 11) else "")' 2>/dev/null) || continue
-        [ -z "$onnx_python" ] || return 0
-    done
-    return 1
-}
+find_onnx_python() { onnx_python=$(find_python_3_11); }
 
 # The library under the name that src/backend/onnx-library.c knows. The stamp says which Python.
 write_onnx() {

@@ -11,20 +11,22 @@ plan_python() {
     Python) torch_python=$python ;;
     LIBTORCH) fail 1 "LIBTORCH=$torch_home: use a Python of its own version; batchtune's Python part goes with its own torch" ;;
     .deps)
-        find_python_3_11
+        torch_python=$(find_python_3_11) ||
+            fail 1 "the pinned torch's Python part is for CPython 3.11, and $python is another: give PYTHON=/path/to/python3.11"
         if [ "$1" = python ]; then plan_wheels python; else plan_wheels python "$1"; fi
         ;;
     esac
 }
 
+# find_python_3_11 [MODULE]: prints the first Python 3.11, which wheels are for, that there is and that has the module.
 find_python_3_11() {
-    local candidate
+    local candidate found
     for candidate in "$python" python3.11 /usr/bin/python3; do
-        torch_python=$("$candidate" -c 'import sys
-print(sys.executable if sys.version_info[:2] == (3, 11) else "")' 2>/dev/null) || continue
-        [ -z "$torch_python" ] || return 0
+        found=$("$candidate" -c "import sys${1:+, $1}
+print(sys.executable if sys.version_info[:2] == (3, 11) else '')" 2>/dev/null) || continue
+        [ -z "$found" ] || { echo "$found" && return 0; }
     done
-    fail 1 "the pinned torch's Python part is for CPython 3.11, and $python is another: give PYTHON=/path/to/python3.11"
+    return 1
 }
 
 # Says to torch-python which Python, and where its modules are.

@@ -474,7 +474,7 @@ check-wheel: .deps/$(CORE).stamp ## `pip install .` in a fresh environment: the 
 # Fuzzers: clang's libFuzzer over the parsers alone, with their sources built anew.
 FUZZERS      := $(patsubst tests/fuzz/fuzz-%.c,build/fuzz/fuzz-%,$(wildcard tests/fuzz/fuzz-*.c))
 FUZZ_SOURCES := $(wildcard $(foreach folder,base measure image networks settings record,src/$(folder)/*.c)) \
-                $(patsubst %,src/http/%.c,access-line base64 budget inflate infer-input infer-request infer-response keys \
+                $(patsubst %,src/http/%.c,access-line base64 budget classes inflate infer-input infer-request infer-response keys \
                     media numbers origins route segment trace-context) \
                 $(wildcard src/backend/sim*.c) src/load/schedule.c src/serving/metrics-figures.c src/serving/metrics-read.c \
                 src/tune/journal.c src/tune/step.c tests/fuzz/input.c

@@ -6,16 +6,13 @@
 
 #include "base/fields.h"
 #include "image/encode.h"
-#include "serving/serving.h"
 
-bt_status bt_http_classes_read(bt_http_classes **out, bt_service *service, const bt_model_facts *facts,
-                               bt_error *error) {
+bt_status bt_http_classes_open(bt_http_classes **out, const bt_model *model, int count, bt_error *error) {
     *out = NULL;
-    if (facts->class_count < 2) return BT_OK;
+    if (count < 2) return BT_OK;
     bt_http_classes *classes = *out = calloc(1, sizeof *classes);
     if (!classes) return bt_no_memory(error, "a model's classes");
-    const bt_served_model *served = bt_serving_model(service, bt_service_find(service, facts->name));
-    bt_class_list_make(&classes->list, &served->resolved.model, facts->class_count);
+    bt_class_list_make(&classes->list, model, count);
     for (int i = 0; i < classes->list.count; i++)
         classes->shares[i] = NAN;
     return BT_OK;

@@ -18,10 +18,10 @@ typedef struct bt_http_classes {
     double shares[BT_MODEL_CLASSES_MAX]; /* of a picture's pixels; NaN: of no picture */
 } bt_http_classes;
 
-/* Those of a model, by its facts; *out is NULL where it has one, else the caller's, to be freed by free. Any thread.
- * BT_NO_MEMORY. */
-BT_MUST_USE bt_status bt_http_classes_read(bt_http_classes **out, bt_service *service,
-                                           const bt_model_facts *facts, bt_error *error);
+/* Those of a model of `count` classes; *out is NULL where that is one, else the caller's, to be freed by free. Any
+ * thread. BT_NO_MEMORY. */
+BT_MUST_USE bt_status bt_http_classes_open(bt_http_classes **out, const bt_model *model, int count,
+                                           bt_error *error);
 
 /* Notes which share of a picture's pixels each class has: of `labels` that are none's (BT_NO_LABEL), no class. */
 void bt_http_classes_share(bt_http_classes *classes, const uint8_t *labels, size_t pixels);

@@ -58,7 +58,8 @@ static enum MHD_Result describe_model(const bt_exchange *exchange, const bt_mode
     const bool polygons = exchange->server->polygons;
     bt_http_classes *classes;
     bt_error error;
-    if (bt_http_classes_read(&classes, exchange->generation->service, facts, &error) != BT_OK)
+    if (bt_http_classes_open(&classes, bt_serving_network(exchange->generation->service, facts->name),
+                             facts->class_count, &error) != BT_OK)
         return bt_reply_status(exchange, &error);
     char *text = exchange->route.target == BT_HTTP_MODEL ? bt_http_model_text(facts, polygons, classes)
                                                          : bt_http_config_text(facts, polygons, classes);

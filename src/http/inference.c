@@ -293,7 +293,9 @@ static bt_status read_request(bt_exchange *exchange, const bt_model_facts *facts
     bt_envelope_note_id(exchange, exchange->request.id);
     if (status == BT_OK && facts->class_count > 1 &&
         (exchange->route.target == BT_HTTP_SEGMENT || bt_infer_wants(&exchange->request, BT_INFER_POLYGONS)))
-        status = bt_http_classes_read(&exchange->classes, exchange->generation->service, facts, error);
+        status = bt_http_classes_open(&exchange->classes,
+                                      bt_serving_network(exchange->generation->service, facts->name),
+                                      facts->class_count, error);
     if (status == BT_OK) status = take_memory(exchange, error);
     return status == BT_OK ? make_room(exchange, error) : status;
 }

@@ -197,6 +197,10 @@ const bt_served_model *bt_serving_model(const bt_service *service, int index) {
     return &service->models[index].served;
 }
 
+const bt_model *bt_serving_network(const bt_service *service, const char *name) {
+    return &service->models[bt_service_find(service, name)].served.resolved.model;
+}
+
 const bt_batcher_model *bt_serving_batcher(const bt_service *service, int index) {
     return &service->models[index].batcher;
 }

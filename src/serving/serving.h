@@ -37,6 +37,8 @@ BT_MUST_USE bt_status bt_serving_submit_all(bt_service *service, const bt_reques
 
 /* What is served as model `index`; the service's, constant after open. */
 const bt_served_model *bt_serving_model(const bt_service *service, int index);
+/* The network that is served under a name, which there is; the service's. */
+const bt_model *bt_serving_network(const bt_service *service, const char *name);
 
 /* After a start: the batcher as it was opened, and the first instance's production session. The service's. */
 const bt_batcher_model *bt_serving_batcher(const bt_service *service, int index);

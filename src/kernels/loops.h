@@ -101,6 +101,11 @@ typedef struct bt_loops {
     void (*tile_out)(void *const pixels[4], const float *products, size_t plane, const float *bias,
                      int channels, bool adds, bool relu);
 
+    /* Likewise 36 pixels to 36 places, and those of products to 16 pixels; of floats in every table. */
+    void (*wide_tile_in)(void *tiles, size_t plane, const void *const pixels[36], int channels);
+    void (*wide_tile_out)(void *const pixels[16], const float *products, size_t plane, const float *bias,
+                          int channels, bool adds, bool relu);
+
     /* Of floats in either table: values = 1 / (1 + exp(-values)). */
     void (*sigmoid)(float *values, size_t count);
     /* Likewise: adds to out[0 ... width) what one row of a kernel of `size` taps sees from `in`, which has

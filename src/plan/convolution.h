@@ -1,10 +1,11 @@
 /* A convolution by the fastest way that its shape has: oneDNN's own, or Winograd's tiles around oneDNN's
  * products of matrices.
  *
- * oneDNN 2.x knows Winograd for FP32 by name only and for BF16 not at all. The tiles take 16 multiplications
- * where 36 were and 16/9 of the weights' memory, and pay where there are channels enough for the products to
- * outweigh reading and writing tiles, and tiles enough to fill the products. One image's shape decides, never
- * the batch's: all batch sizes share the weights, and give the same masks. */
+ * oneDNN 2.x knows Winograd for FP32 by name only and for BF16 not at all. Tiles that give 2 x 2 pixels take 16
+ * multiplications where 36 were and 16/9 of the weights' memory; those that give 4 x 4, in FP32 alone, 36 where 144
+ * were and four times the memory. They pay where there are channels enough for the products to outweigh reading and
+ * writing tiles, and tiles enough to fill the products. One image's shape decides, never the batch's: all batch sizes
+ * share the weights, and give the same masks. */
 #ifndef BT_PLAN_CONVOLUTION_H
 #define BT_PLAN_CONVOLUTION_H
 

@@ -349,7 +349,7 @@ static void run_unfold(const job *j, bt_cpu_level level) {
     bt_unfold_run(&j->k.unfold, level);
 }
 
-/* All tiles in one group; they hold four values for each of the tensor's, the products four floats. */
+/* All tiles in one group, of the side that plans take at these sizes. */
 static void prepare_winograd(job *j, int threads) {
     const tensor *s = j->tensor;
     bt_winograd *w = &j->k.winograd;
@@ -360,6 +360,7 @@ static void prepare_winograd(job *j, int threads) {
                        .width = s->side,
                        .channels = s->channels,
                        .out_channels = s->channels,
+                       .side = j->type == BT_F32 ? 4 : 2,
                        .type = j->type,
                        .threads = threads};
     w->group = (int)bt_winograd_tiles(w);
@@ -370,15 +371,21 @@ static void prepare_winograd(job *j, int threads) {
     bt_winograd_lay_out(w, j->scratch);
 }
 
+/* Values that tiles hold for each of the tensor's, and the products floats. */
+static double tile_values(const job *j) {
+    const int side = j->k.winograd.side;
+    return (double)bt_winograd_places(side) / (side * side);
+}
+
 static void prepare_winograd_read(job *j, int threads) {
     prepare_winograd(j, threads);
-    j->moved = (double)j->bytes * 5;
+    j->moved = (double)j->bytes * (1 + tile_values(j));
 }
 
 static void prepare_winograd_write(job *j, int threads) {
     prepare_winograd(j, threads);
-    j->moved =
-        (double)j->bytes + 4.0 * j->tensor->channels * j->tensor->side * j->tensor->side * sizeof(float);
+    j->moved = (double)j->bytes +
+               tile_values(j) * j->tensor->channels * j->tensor->side * j->tensor->side * sizeof(float);
 }
 
 static void run_winograd_read(const job *j, bt_cpu_level level) {

@@ -35,6 +35,7 @@ static layer some_layer(uint64_t seed) {
                      .width = 1 + BELOW(9),
                      .channels = 1 + BELOW(40),
                      .out_channels = 1 + BELOW(40),
+                     .side = seed % 2 ? 4 : 2,
                      .threads = 1}};
     l.w.group = 1 + BELOW((uint64_t)bt_winograd_tiles(&l.w) + 4);
     l.w.pitch = l.w.group + BELOW(3);
@@ -45,14 +46,14 @@ static layer some_layer(uint64_t seed) {
     l.out = some(&random, pixels * out);
     l.weights = some(&random, out * in * 9);
     l.bias = some(&random, out);
-    l.matrices = some(&random, BT_WINOGRAD_PLACES * in * out);
+    l.matrices = some(&random, (size_t)bt_winograd_places(l.w.side) * in * out);
     l.room = aligned_alloc(64, bt_winograd_lay_out(&l.w, NULL));
     assert_non_null(l.room);
     bt_winograd_lay_out(&l.w, l.room);
     l.w.x = l.x;
     l.w.out = l.out;
     l.w.bias = seed % 3 ? l.bias : NULL;
-    bt_winograd_weights(l.matrices, l.weights, l.w.out_channels, l.w.channels, 1);
+    bt_winograd_weights(l.matrices, l.weights, l.w.out_channels, l.w.channels, l.w.side, 1);
     return l;
 }
 
@@ -67,7 +68,7 @@ static void close_layer(layer *l) {
 
 static void multiply(const layer *l) {
     const bt_winograd *w = &l->w;
-    for (int row = 0; row < BT_WINOGRAD_PLACES * w->pitch; row++)
+    for (int row = 0; row < bt_winograd_places(w->side) * w->pitch; row++)
         for (int o = 0; o < w->out_channels; o++) {
             const float *tile = (const float *)w->tiles + (size_t)(row * w->channels);
             double sum = 0;
@@ -109,9 +110,9 @@ static void it_is_the_convolution(void **state) {
                                                                   pixel % l.w.width, i % l.w.out_channels)));
             }
             if (!(worst < 1e-4))
-                fail_msg("seed %llu, %s: %d x %d x %d, %d channels to %d, groups of %d: off by %g",
+                fail_msg("seed %llu, %s: %d x %d x %d, %d channels to %d, side %d, groups of %d: off by %g",
                          (unsigned long long)seed, bt_cpu_level_name(level), l.w.batch, l.w.height, l.w.width,
-                         l.w.channels, l.w.out_channels, l.w.group, worst);
+                         l.w.channels, l.w.out_channels, l.w.side, l.w.group, worst);
             close_layer(&l);
         }
 }

@@ -409,10 +409,10 @@ bench-networks: .deps/$(CORE).stamp .deps/torch.stamp ## the paths of both netwo
 	$(call build,$(O)/bench/$@ shim cuda)
 	$(Q)$(O)/bench/$@ $(ARGS)
 
-bench-peers: .deps/$(CORE).stamp .deps/torch.stamp ## the same against torch.compile and OpenVINO, which it \
-    downloads with NNCF (97 MB)
+bench-peers: .deps/$(CORE).stamp .deps/torch.stamp ## the same against torch.compile, OpenVINO and ONNX \
+    Runtime, which it downloads with NNCF (152 MB)
 	$(call build,$(O)/bench/bench-networks shim cuda)
-	@tools/setup/deps.sh peers
+	@tools/setup/deps.sh peers onnx
 	$(Q)tools/setup/torch-python tools/python/peers.py --own $(O)/bench/bench-networks $(ARGS)
 
 # Installing. The shim, where it was built, goes beside the library. Its libtorch stays where it is, unless

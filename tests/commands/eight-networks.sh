@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Networks that people have, from the libraries that they have them from, each exported as docs/models-and-weights.md has
-# it, but with random weights: the classes of pixels are those of PyTorch's own argmax; and a few are tuned, put under load
-# and served.
+# it, but with random weights: the classes of pixels are those of PyTorch's own argmax; and each is tuned, put under load and
+# served, where its labels are those again.
 . tests/lib/tap.sh
 . tests/lib/serving.sh
 [ -e .deps/networks.stamp ] || skip_all "the networks' libraries are not set up: make deps-networks"
@@ -14,7 +14,8 @@ page=$PWD/docs/models-and-weights.md
 case $bin in /*) ;; *) bin=$PWD/$bin ;; esac
 forward=${bin%/bin}/tests/model-forward
 made=${bin%/bin}/networks
-names='fcn deeplabv3 lraspp smp_unet smp_fpn timm monai nnunet unet'
+names='fcn deeplabv3 lraspp smp_unet smp_fpn timm monai nnunet unet' onnx=''
+[ ! -e .deps/onnx.stamp ] || onnx=unet_as_onnx
 
 # Importing the libraries takes half a minute of a core, so that what is newer than the script is kept.
 if [ ! "$made/done" -nt "$script" ] || [ ! "$made/done" -nt .deps/networks.wheels ]; then
@@ -69,16 +70,47 @@ for name in $names; do
 done
 
 # --- tuned, under load, served
-run "$bin/optimize-batch" --quiet --model-file "unet=$made/unet.pt,monai=$made/monai.pt" --image-size 32 --batches 1,2 --threads 1 --instances 1 \
-    --precision fp32 --time-budget 6s --min-mask-iou 0 --output c.json
-like "$status" '^[04]$' 'two of them are tuned' || comment "$err"
-run "$bin/test-production" --quiet --config c.json --scenarios single --duration 2s
-like "$status" '^[034]$' 'and put under load' || comment "$err"
+
+# labels_of NAME: the share of both images' pixels whose class, as the service at $url answers it, is PyTorch's.
+labels_of() {
+    python3 - "$url" "$1" "$made" <<'PYTHON'
+import json
+import sys
+import urllib.request
+
+url, name, made = sys.argv[1:]
+values, wanted = open(f"{made}/x.f32", "rb").read(), open(f"{made}/{name.split('_as_')[0]}.argmax", "rb").read()
+head = json.dumps({
+    "inputs": [{"name": "image", "datatype": "FP32", "shape": [2, 3, 32, 32],
+                "parameters": {"binary_data_size": len(values)}}],
+    "outputs": [{"name": "labels", "parameters": {"binary_data": True}}],
+}).encode()
+request = urllib.request.Request(f"{url}/v2/models/{name}/infer", head + values,
+                                 {"Inference-Header-Content-Length": str(len(head))})
+with urllib.request.urlopen(request) as answer:
+    labels = answer.read()[int(answer.headers["Inference-Header-Content-Length"]):]
+assert len(labels) == len(wanted), len(labels)
+print(f"{sum(map(int.__eq__, labels, wanted)) / len(wanted):.5f}")
+PYTHON
+}
 "${bin%/bin}"/tests/draw-spheroids --seed 5 --size 32 --output . >/dev/null
-serve served --config c.json
-ok $? 'and served' || comment "$(cat served.err)"
-for name in unet monai; do
+for name in $names $onnx; do
+    file=$made/$name.pt
+    [ $name != unet_as_onnx ] || file=$made/unet.onnx
+    run "$bin/optimize-batch" --quiet --model-file "$name=$file" --image-size 32 --batches 1,2 --threads 1 --instances 1 --precision fp32 \
+        --time-budget 4s --min-mask-iou 0 --output c.json
+    like "$status" '^[04]$' "$name is tuned" || comment "$err"
+    run "$bin/test-production" --quiet --config c.json --scenarios single --duration 1s
+    like "$status" '^[034]$' 'and put under load' || comment "$err"
+    serve "$name" --config c.json
+    ok $? 'and served' || comment "$(cat "$name.err")"
+    share=$(labels_of "$name")
+    awk -v share="${share:-0}" 'BEGIN { exit !(share >= 0.999) }'
+    ok $? "its labels are PyTorch's in 99.9 % of the pixels"
+    comment "$name: $share of the pixels alike as served"
     run curl --fail --silent "$url/segment/$name" --data-binary @0.png
-    says '"polygons"' "$name answers for a picture"
+    says '"polygons"' 'and it answers for a picture'
+    kill "$server"
+    ends 0 'and ends when it is told to'
 done
 done_testing

@@ -14,6 +14,10 @@ and takes a sixth longer), calibrated on pictures of its own; what stays float r
 The layers of channel attention, which cost nothing, stay float: quantised, OpenVINO 2026.4.1 makes garbage of them in small
 batches (findings/openvino-quantised-layers-are-garbage-in-small-batches.sh). Models once converted and quantised are kept in
 .deps/openvino.
+
+ONNX Runtime's are "onnxruntime", with every graph optimisation, and "onnxruntime-int8": what its static quantisation makes
+of the same file (QDQ, weights by channel, of 7 bits where the CPU adds bytes to 16 bits and they would overflow),
+calibrated on the same pictures. `make deps-onnx` brings it.
 """
 import hashlib
 import json
@@ -32,12 +36,15 @@ PEERS = {
     "openvino-streams": "the same, a stream a core: time per batch",
     "openvino-int8": "OpenVINO, quantised by NNCF, latency mode",
     "openvino-int8-streams": "the same, a stream a core: time per batch",
+    "onnxruntime": "ONNX Runtime, FP32",
+    "onnxruntime-int8": "the same, quantised by its own tool",
 }
 # The same as in bench-networks.c: seeds and number.
 PICTURES_SEED = 1
 CALIBRATION_SEED = 2
 CALIBRATION_PICTURES = 32
 CACHE = os.path.abspath(".deps/openvino")
+sys.path += [os.path.abspath(".deps/onnx"), os.path.abspath(".deps/onnx-tests")]
 NOT_QUANTISED = ["MatMul"]
 HINTS = {"fp32": "f32", "bf16": "bf16", "fp16": "f16"}  # OpenVINO's words
 TRIAL_ROUNDS = 5
@@ -228,25 +235,63 @@ class OpenVino:
         return self.chosen.turn(self.image, runs)
 
 
-def cached(model, size, kind, made_of, make):
-    """The file of a model that make() returns, written only where it is not there yet: `made_of` is what it depends on."""
-    import openvino
+class OnnxRuntime:
+    def __init__(self, peer, model, size, threads):
+        import onnxruntime
+
+        if peer not in PEERS:
+            raise ValueError(f"{peer} is no peer")
+        int8 = peer.endswith("-int8")
+        self.precision = "int8" if int8 else "fp32"
+        settings = onnxruntime.SessionOptions()
+        settings.intra_op_num_threads = threads
+        settings.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
+        file = (quantised_onnx_file if int8 else onnx_file)(model, size)
+        self.session = onnxruntime.InferenceSession(file, settings, providers=["CPUExecutionProvider"])
+
+    def prepare(self, images):
+        self.take(images)
+        self.run()
+
+    def take(self, images):
+        self.image = images.numpy()
+
+    def run(self):
+        return self.session.run(None, {"image": self.image})[0]
+
+    def logits(self):
+        return self.run()
+
+    def turn(self, runs):
+        return [timed(self.run) for _ in range(runs)]
+
+
+def cached(model, size, kind, made_of, make, save=None):
+    """The file of a model that make() returns, written only where it is not there yet: `made_of` is what it depends on.
+    Where `save` is not given, it is OpenVINO's; else save(made, path) writes one ONNX file."""
     from networks import demo_source, load_network
 
     weights = demo_source(model)
     if weights == "demo":
         with open(f"src/networks/demo/{model}.f16", "rb") as file:
             weights = hashlib.sha256(file.read()).hexdigest()
-    facts = json.dumps([kind, made_of, openvino.__version__, weights, load_network(model)])
-    name = f"{model}-{size}-{kind}-{hashlib.sha256(facts.encode()).hexdigest()[:12]}.xml"
+    facts = json.dumps([kind, made_of, weights, load_network(model)])
+    name = f"{model}-{size}-{kind}-{hashlib.sha256(facts.encode()).hexdigest()[:12]}"
     path = os.path.join(CACHE, name)
-    if not os.path.exists(path):
+    ends = [".onnx"] if save else [".bin", ".xml"]  # the one that is looked for comes last
+    if not os.path.exists(path + ends[-1]):
         os.makedirs(CACHE, exist_ok=True)
         aside = os.path.join(CACHE, f"{os.getpid()}-{name}")
-        openvino.save_model(make(), aside, compress_to_fp16=False)
-        for end in (".bin", ".xml"):  # the one that is looked for comes last
-            os.replace(aside[:-4] + end, path[:-4] + end)
-    return path
+        (save or save_openvino)(make(), aside + ends[-1])
+        for end in ends:
+            os.replace(aside + end, path + end)
+    return path + ends[-1]
+
+
+def save_openvino(model, path):
+    import openvino
+
+    openvino.save_model(model, path, compress_to_fp16=False)
 
 
 def converted_file(model, size):
@@ -256,7 +301,7 @@ def converted_file(model, size):
         image = pictures(size, 1)
         return openvino.convert_model(network_module(model), example_input=image, input=list(image.shape))
 
-    return cached(model, size, "fp32", [], convert)
+    return cached(model, size, "fp32", [openvino.__version__], convert)
 
 
 def quantised_file(model, size):
@@ -272,8 +317,46 @@ def quantised_file(model, size):
             ignored_scope=nncf.IgnoredScope(types=NOT_QUANTISED, validate=False),
         )
 
-    made_of = [nncf.__version__, CALIBRATION_SEED, CALIBRATION_PICTURES, NOT_QUANTISED]
+    made_of = [openvino.__version__, nncf.__version__, CALIBRATION_SEED, CALIBRATION_PICTURES, NOT_QUANTISED]
     return cached(model, size, "int8", made_of, quantise)
+
+
+def onnx_file(model, size):
+    import torch
+
+    def export(module, path):
+        axes = {"image": {0: "batch"}, "logits": {0: "batch"}}
+        torch.onnx.export(module, (pictures(size, 1),), path, input_names=["image"], output_names=["logits"], dynamic_axes=axes,
+                          opset_version=17, dynamo=False)
+
+    return cached(model, size, "fp32", [torch.__version__], lambda: network_module(model), export)
+
+
+def quantised_onnx_file(model, size):
+    import onnxruntime
+    from onnxruntime import quantization
+
+    class Pictures(quantization.CalibrationDataReader):
+        def __init__(self):
+            self.left = iter(pictures(size, CALIBRATION_PICTURES, CALIBRATION_SEED))
+
+        def get_next(self):
+            image = next(self.left, None)
+            return None if image is None else {"image": image[None].numpy()}
+
+    with open("/proc/cpuinfo") as file:
+        reduced = "vnni" not in file.read()
+
+    def quantise(_, path):
+        prepared = path + ".prepared"
+        quantization.quant_pre_process(onnx_file(model, size), prepared, skip_symbolic_shape=True)
+        quantization.quantize_static(prepared, path, Pictures(), quant_format=quantization.QuantFormat.QDQ, per_channel=True,
+                                     reduce_range=reduced, activation_type=quantization.QuantType.QUInt8,
+                                     weight_type=quantization.QuantType.QInt8)
+        os.remove(prepared)
+
+    made_of = [onnxruntime.__version__, CALIBRATION_SEED, CALIBRATION_PICTURES, reduced]
+    return cached(model, size, "int8", made_of, lambda: None, quantise)
 
 
 def timed(call):
@@ -294,7 +377,8 @@ def write_logits(runtime, images, batch, count, path):
 def runtime_of(peer, model, size, device, threads):
     if device != "cpu":
         return TorchOnGpu(peer, model, size, device)
-    return (Torch if peer.startswith("torch") else OpenVino)(peer, model, size, threads)
+    kinds = {"torch": Torch, "onnxruntime": OnnxRuntime}
+    return kinds.get(peer.split("-")[0], OpenVino)(peer, model, size, threads)
 
 
 def main():

@@ -34,7 +34,10 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 STANDARD = "standard"
 OWN = "batchtune"
 OURS = "batchtune,batchtune-instances,batchtune-fp32,batchtune-bf16,batchtune-int8,batchtune-int8-instances"
-PEERS = "torch-compile-bf16,torch-compile-bf16-frozen,openvino,openvino-streams,openvino-int8,openvino-int8-streams"
+PEERS = (
+    "torch-compile-bf16,torch-compile-bf16-frozen,openvino,openvino-streams,openvino-int8,openvino-int8-streams,"
+    "onnxruntime,onnxruntime-int8"
+)
 OURS_ON_A_GPU = "batchtune"
 PEERS_ON_A_GPU = "torch-compile-fp16-frozen"
 ALLOCATOR = {

@@ -95,14 +95,14 @@ PYTHON
 }
 "${bin%/bin}"/tests/draw-spheroids --seed 5 --size 32 --output . >/dev/null
 for name in $names $onnx; do
-    file=$made/$name.pt
-    [ $name != unet_as_onnx ] || file=$made/unet.onnx
-    run "$bin/optimize-batch" --quiet --model-file "$name=$file" --image-size 32 --batches 1,2 --threads 1 --instances 1 --precision fp32 \
-        --time-budget 4s --min-mask-iou 0 --output c.json
+    file=$made/$name.pt precision='--precision fp32'
+    [ $name != unet_as_onnx ] || file=$made/unet.onnx precision=''
+    run "$bin/optimize-batch" --quiet --model-file "$name=$file" --image-size 32 --batches 1,2 --threads 1 --instances 1 \
+        $precision --time-budget 4s --min-mask-iou 0 --output "$name.json"
     like "$status" '^[04]$' "$name is tuned" || comment "$err"
-    run "$bin/test-production" --quiet --config c.json --scenarios single --duration 1s
+    run "$bin/test-production" --quiet --config "$name.json" --scenarios single --duration 1s
     like "$status" '^[034]$' 'and put under load' || comment "$err"
-    serve "$name" --config c.json
+    serve "$name" --config "$name.json"
     ok $? 'and served' || comment "$(cat "$name.err")"
     share=$(labels_of "$name")
     awk -v share="${share:-0}" 'BEGIN { exit !(share >= 0.999) }'

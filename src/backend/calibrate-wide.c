@@ -17,8 +17,8 @@ typedef struct trial {
     const bt_shape *shapes;
     const bt_units *units;
     const int *of_tensor;
-    int group; /* that is rounded now; negative: none */
-    size_t pixels;
+    int group;             /* that is rounded now; negative: none */
+    size_t pixels, values; /* of an image, and of its logits */
     float *logits, *rounded;
 } trial;
 
@@ -60,10 +60,10 @@ static double work_of(const trial *t, int group) {
 static bt_status worth_of(trial *t, int group, const float *images, int count, double *out, bt_error *error) {
     double sum = 0;
     for (int i = 0; i < count; i++) {
-        const float *image = images + 3 * (size_t)i * t->pixels, *right = t->logits + (size_t)i * t->pixels;
+        const float *image = images + 3 * (size_t)i * t->pixels, *right = t->logits + (size_t)i * t->values;
         bt_status status = logits_of(t, group, image, t->rounded, error);
         if (status != BT_OK) return status;
-        for (size_t p = 0; p < t->pixels; p++) {
+        for (size_t p = 0; p < t->values; p++) {
             const double off = (double)t->rounded[p] - (double)right[p];
             sum += off * off;
         }
@@ -88,7 +88,7 @@ static bt_status rank(trial *t, bt_wide_order *out, const float *images, int cou
     bt_status status = BT_OK;
     for (int i = 0; i < count && status == BT_OK; i++)
         status =
-            logits_of(t, -1, images + 3 * (size_t)i * t->pixels, t->logits + (size_t)i * t->pixels, error);
+            logits_of(t, -1, images + 3 * (size_t)i * t->pixels, t->logits + (size_t)i * t->values, error);
     const int64_t end_ns = bt_clock_now_ns() + JUDGE_WITHIN_S * BT_NS_PER_S;
     for (int tensor = 0; tensor < t->network->tensor_count && status == BT_OK; tensor++) {
         if (t->of_tensor[tensor] != tensor) continue; /* a group is called after its first tensor */
@@ -114,7 +114,8 @@ bt_status bt_wide_order_open(bt_wide_order *out, bt_plan *reference, const bt_ne
                .shapes = shapes,
                .pixels = (size_t)calibration->height * (size_t)calibration->width};
     *out = (bt_wide_order){.groups = malloc(tensors * sizeof(int))};
-    t.logits = malloc((size_t)(count + 1) * t.pixels * sizeof(float));
+    t.values = t.pixels * (size_t)network->channels[network->output_tensor];
+    t.logits = malloc((size_t)(count + 1) * t.values * sizeof(float));
     bt_status status = shapes && out->groups && t.logits ? BT_OK : bt_no_memory(error, "a calibration");
     if (status == BT_OK)
         status = bt_network_shapes(network, calibration->height, calibration->width, shapes, error);
@@ -123,7 +124,7 @@ bt_status bt_wide_order_open(bt_wide_order *out, bt_plan *reference, const bt_ne
     if (status == BT_OK) {
         t.units = units;
         t.of_tensor = out->of_tensor;
-        t.rounded = t.logits + (size_t)count * t.pixels;
+        t.rounded = t.logits + (size_t)count * t.values;
         status = rank(&t, out, images, count, error);
     }
     if (units) bt_units_close(&units, network);

@@ -8,6 +8,7 @@
 #include "backend/calibrate-wide.h"
 #include "base/cores.h"
 #include "measure/overlap.h"
+#include "networks/class-maps.h"
 #include "networks/list-file.h"
 #include "networks/model.h"
 #include "plan/pays.h"
@@ -24,9 +25,13 @@ typedef struct subject {
     bt_plan_options planned;
     bt_plan *reference; /* in FP32 */
     size_t pixels;      /* of an image */
-    double threshold;   /* of its output: above it is in the mask */
+    int classes;
+    size_t values;          /* of an image's logits: classes * pixels */
+    bt_image_output output; /* what the logits are */
+    const bt_model_map *map;
     float *wanted;      /* the reference's logits of the held-out pictures */
     float *logits;      /* of one image */
+    uint8_t *labels[2]; /* of one image, wanted and got: of several classes, else NULL */
 } subject;
 
 /* ---- ranges ---- */
@@ -88,7 +93,7 @@ static bt_status run_reference(subject *n, bt_calibration *calibration, const bt
     bt_status status = seen.largest && seen.channels ? BT_OK : bt_no_memory(error, "a calibration");
     for (int i = 0; i < options->count && status == BT_OK; i++) {
         const bool held = i >= calibration->pictures;
-        float *logits = held ? n->wanted + (size_t)(i - calibration->pictures) * n->pixels : n->logits;
+        float *logits = held ? n->wanted + (size_t)(i - calibration->pictures) * n->values : n->logits;
         const float *image = options->images + 3 * (size_t)i * n->pixels;
         status = held ? bt_plan_run(n->reference, 1, image, logits, error)
                       : bt_plan_observe(n->reference, 1, image, logits, observe, &seen, error);
@@ -105,6 +110,21 @@ static bt_status run_reference(subject *n, bt_calibration *calibration, const bt
 
 /* ---- agreement ---- */
 
+/* Of one image: of its masks, or of several classes the mean over those of its labels. */
+static double agreement_of(const subject *n, const float *wanted) {
+    if (n->classes == 1)
+        return bt_overlap_iou(bt_overlap_of(wanted, n->logits, n->pixels, bt_model_threshold(n->output)));
+    bt_overlap of_class[BT_MODEL_CLASSES_MAX];
+    const float *const planes[] = {wanted, n->logits};
+    for (int i = 0; i < 2; i++) {
+        const bt_class_maps maps = {planes[i], n->classes, n->pixels, n->output, n->map};
+        bt_class_maps_label(&maps, 0.5F, n->labels[i]);
+    }
+    for (int c = 0; c < n->classes; c++)
+        of_class[c] = bt_overlap_of_label(n->labels[0], n->labels[1], n->pixels, (uint8_t)c);
+    return bt_overlap_mean_iou(of_class, n->classes);
+}
+
 static bt_status compare(subject *n, bt_calibration *calibration, const float *held_out, int count,
                          bt_error *error) {
     bt_plan *bytes = NULL;
@@ -115,8 +135,7 @@ static bt_status compare(subject *n, bt_calibration *calibration, const float *h
     double sum = 0, least = 1;
     for (int i = 0; i < count && status == BT_OK; i++) {
         status = bt_plan_run(bytes, 1, held_out + 3 * (size_t)i * n->pixels, n->logits, error);
-        const double iou = bt_overlap_iou(
-            bt_overlap_of(n->wanted + (size_t)i * n->pixels, n->logits, n->pixels, n->threshold));
+        const double iou = agreement_of(n, n->wanted + (size_t)i * n->values);
         sum += iou;
         least = fmin(least, iou);
     }
@@ -166,6 +185,8 @@ static void close_network(subject *n) {
     bt_network_close(&n->network);
     free(n->wanted);
     free(n->logits);
+    free(n->labels[0]);
+    free(n->labels[1]);
 }
 
 static bt_status open_network(subject *n, const bt_session_options *session, int held_out, bt_error *error) {
@@ -183,9 +204,14 @@ static bt_status open_network(subject *n, const bt_session_options *session, int
                                    .threads = session->threads > 0 ? session->threads : bt_cores_count(),
                                    .type = BT_F32,
                                    .level = bt_cpu_best_level()};
-    n->wanted = malloc((size_t)held_out * n->pixels * sizeof(float));
-    n->logits = malloc(n->pixels * sizeof(float));
-    if (!n->wanted || !n->logits) return bt_no_memory(error, "a calibration");
+    n->classes = n->network->channels[n->network->output_tensor];
+    n->values = (size_t)n->classes * n->pixels;
+    n->wanted = malloc((size_t)held_out * n->values * sizeof(float));
+    n->logits = malloc(n->values * sizeof(float));
+    for (int i = 0; i < 2 && n->classes > 1; i++)
+        n->labels[i] = malloc(n->pixels);
+    if (!n->wanted || !n->logits || (n->classes > 1 && (!n->labels[0] || !n->labels[1])))
+        return bt_no_memory(error, "a calibration");
     return bt_plan_open(&n->reference, &n->planned, error);
 }
 
@@ -216,19 +242,6 @@ static bt_status calibrate(subject *n, bt_calibration *calibration, const bt_cal
     return widen(n, calibration, options, held, held_out, error);
 }
 
-/* Agreement is that of one map's masks. */
-static bt_status check_classes(const bt_session_options *session, bt_error *error) {
-    bt_network *network;
-    bt_status status = bt_network_open_file(&network, session->model, session->model_file, error);
-    if (status != BT_OK) return status;
-    const int classes = network->channels[network->output_tensor];
-    bt_network_close(&network);
-    if (classes == 1) return BT_OK;
-    return bt_fail(error, BT_UNSUPPORTED,
-                   "%.60s gives %d classes, for which INT8 is not calibrated: give --precision auto",
-                   session->model, classes);
-}
-
 bt_status bt_calibrate_check(const bt_session_options *session, bt_error *error) {
     if (!session->device || strcmp(session->device, "cpu") != 0)
         return bt_fail(error, BT_UNSUPPORTED, "INT8 is the CPU's: on %.40s give --precision auto",
@@ -243,14 +256,15 @@ bt_status bt_calibrate_check(const bt_session_options *session, bt_error *error)
     if (bt_cpu_best_level() < BT_CPU_AVX2)
         return bt_fail(error, BT_UNSUPPORTED,
                        "this CPU has no AVX2 with FMA, which INT8 needs: give --precision auto");
-    return check_classes(session, error);
+    return BT_OK;
 }
 
 bt_status bt_calibrate(bt_calibration **out, const char *path, const bt_calibrate_options *options,
                        bt_error *error) {
     const int held_out = options->count / 4 > 1 ? options->count / 4 : 1;
-    const bt_model *model = options->session->resolved;
-    subject n = {.threshold = bt_model_threshold(model ? model->output : BT_OUTPUT_LOGITS)};
+    static const bt_model built_in = {.output = BT_OUTPUT_LOGITS};
+    const bt_model *model = options->session->resolved ? options->session->resolved : &built_in;
+    subject n = {.output = model->output, .map = &model->map};
     bt_calibration *calibration = NULL;
     bt_status status = bt_calibrate_check(options->session, error);
     if (status == BT_OK && options->count < 2)

@@ -84,6 +84,67 @@ static void a_session_opens_with_it_and_says_so(void **state) {
     expect_runs(&options);
 }
 
+/* ---- several classes ---- */
+
+enum { CLASSES = 3 };
+
+static const char three_classes[] = "title Three\n"
+                                    "a = conv(image) channels=16 kernel=3 bias=yes weights=a activation=relu\n"
+                                    "b = conv(a) channels=16 kernel=3 bias=yes weights=b activation=relu\n"
+                                    "c = conv(b) channels=16 kernel=3 bias=yes weights=c activation=relu\n"
+                                    "logits = conv(c) channels=3 kernel=1 bias=yes weights=d\n"
+                                    "output logits\n";
+
+static void label_last_picture(const bt_session_options *options, int *labels) {
+    static float planes[CLASSES * PIXELS];
+    bt_error error;
+    bt_session *session = open_session(*options);
+    assert_int_equal(bt_session_describe(session)->classes, CLASSES);
+    must(bt_session_run(session, 1, images + (size_t)(PICTURES - 1) * 3 * PIXELS, planes, &error), &error);
+    bt_session_close(&session);
+    for (int p = 0; p < PIXELS; p++) {
+        labels[p] = 0;
+        for (int c = 1; c < CLASSES; c++)
+            if (planes[c * PIXELS + p] > planes[labels[p] * PIXELS + p]) labels[p] = c;
+    }
+}
+
+/* The last picture is held out: how far its labels agree is what the calibration says of itself. */
+static void of_several_classes_the_labels_are_compared(void **state) {
+    (void)state;
+    if (!is_possible()) skip();
+    static int exact[PIXELS], bytes[PIXELS];
+    bt_error error;
+    bt_calibration *calibration;
+    put("three.list", three_classes);
+    bt_session_options options = production("three");
+    options.model_file = "three.list";
+    options.weights = "counter:5";
+    options.calibration = "three.calibration.json";
+    must(calibrate(&calibration, &options, PICTURES, options.calibration, &error), &error);
+    label_last_picture(&options, bytes);
+    options.precision = BT_PRECISION_FP32;
+    options.calibration = NULL;
+    label_last_picture(&options, exact);
+    double sum = 0;
+    int seen = 0, differ = 0;
+    for (int c = 0; c < CLASSES; c++) {
+        int both = 0, either = 0;
+        for (int p = 0; p < PIXELS; p++) {
+            both += exact[p] == c && bytes[p] == c;
+            either += exact[p] == c || bytes[p] == c;
+        }
+        if (either > 0) sum += (double)both / either;
+        seen += either > 0;
+    }
+    for (int p = 0; p < PIXELS; p++)
+        differ += exact[p] != bytes[p];
+    assert_true(seen > 1 && differ > 0);
+    assert_true(fabs(calibration->mask_iou - sum / seen) < 1e-9);
+    assert_true(calibration->mask_iou > 0.9);
+    bt_calibration_close(&calibration);
+}
+
 /* ---- a session that must not open ---- */
 
 static void expect_refused(bt_session_options options, bt_status wanted, const char *words) {
@@ -222,6 +283,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_written_is_what_was_found),
         cmocka_unit_test(a_session_opens_with_it_and_says_so),
+        cmocka_unit_test(of_several_classes_the_labels_are_compared),
         cmocka_unit_test(a_session_refuses_what_is_not_for_it_in_one_line),
         cmocka_unit_test(where_there_is_no_int8_nothing_is_calibrated),
         cmocka_unit_test(fewer_than_two_pictures_are_refused),

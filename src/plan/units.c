@@ -209,6 +209,23 @@ static bool group_is_wide(const bt_network *network, const int *groups, const bt
     return false;
 }
 
+/* Which groups stay in floats, by their numbers: the calibration's, and where a transposed convolution would have to make
+ * bytes of floats, which it does not: then what it writes is floats, too, and what is joined with that. */
+static void note_wide(bool *wide, const bt_network *network, const int *groups,
+                      const bt_calibration *calibration) {
+    for (int t = 0; t < network->tensor_count; t++)
+        if (groups[t] == t) wide[t] = group_is_wide(network, groups, calibration, t);
+    for (bool changed = true; changed;) {
+        changed = false;
+        for (int i = 0; i < network->operation_count; i++) {
+            const bt_operation *operation = &network->operations[i];
+            const int from = groups[operation->inputs[0]], to = groups[operation->output];
+            if (operation->kind != BT_OPERATION_TRANSPOSED_CONVOLUTION || to < 0 || wide[to]) continue;
+            if (from < 0 || wide[from]) wide[to] = changed = true;
+        }
+    }
+}
+
 static bt_status set_tensor(bt_units *units, const bt_shape *shapes, const bt_operation *producer,
                             const bt_calibration *calibration, bt_error *error) {
     const int tensor = producer->output, channels = shapes[tensor].channels;
@@ -238,16 +255,18 @@ static bt_status set_tensor(bt_units *units, const bt_shape *shapes, const bt_op
 bt_status bt_units_open(bt_units **out, const bt_network *network, const bt_shape *shapes,
                         const bt_calibration *calibration, bt_error *error) {
     int *groups = NULL;
+    bool *wide = calloc((size_t)network->tensor_count, sizeof *wide);
     *out = calloc((size_t)network->tensor_count, sizeof **out);
     bt_status status =
-        *out ? bt_units_groups(&groups, network, shapes, error) : bt_no_memory(error, "a plan");
+        *out && wide ? bt_units_groups(&groups, network, shapes, error) : bt_no_memory(error, "a plan");
+    if (status == BT_OK) note_wide(wide, network, groups, calibration);
     for (int i = 0; i < network->operation_count && status == BT_OK; i++) {
         const bt_operation *producer = &network->operations[i];
         const int group = groups[producer->output];
-        if (group >= 0 && !group_is_wide(network, groups, calibration, group))
-            status = set_tensor(*out, shapes, producer, calibration, error);
+        if (group >= 0 && !wide[group]) status = set_tensor(*out, shapes, producer, calibration, error);
     }
     free(groups);
+    free(wide);
     if (status != BT_OK) bt_units_close(out, network);
     return status;
 }

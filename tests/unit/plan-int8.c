@@ -325,6 +325,26 @@ static void bytes_stand_for_what_the_floats_were(void **state) {
     bt_network_close(&s.network);
 }
 
+/* A calibration leaves groups of them in floats where agreement wants it: each can be, alone. */
+static void any_of_them_may_stay_in_floats(void **state) {
+    (void)state;
+    static subject s;
+    bt_error error;
+    if (bt_cpu_best_level() < BT_CPU_AVX2) skip();
+    s.network = made_up_network(describe_everything);
+    s.calibration = made_up_calibration(s.network);
+    must(bt_weights_open(&s.weights, s.network, "counter:7", &error), &error);
+    for (int i = 0; i < s.calibration->tensor_count; i++) {
+        s.calibration->tensors[i].wide = true;
+        bt_plan *plan = open_bytes(&s, 1);
+        bt_plan_close(&plan);
+        s.calibration->tensors[i].wide = false;
+    }
+    bt_calibration_close(&s.calibration);
+    bt_weights_close(&s.weights);
+    bt_network_close(&s.network);
+}
+
 /* ---- set-up ---- */
 
 static void open_subject(subject *s, const char *model) {
@@ -372,6 +392,7 @@ int main(void) {
         cmocka_unit_test(a_picture_that_is_no_number_gives_no_mask_and_all_others_theirs),
         cmocka_unit_test(weights_take_a_byte_each),
         cmocka_unit_test(bytes_stand_for_what_the_floats_were),
+        cmocka_unit_test(any_of_them_may_stay_in_floats),
     };
     return cmocka_run_group_tests_name("plan/int8", tests, set_up, tear_down);
 }

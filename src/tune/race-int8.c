@@ -49,6 +49,14 @@ static int pictures_of(const bt_race *r, const bt_contender *exact) {
     return (int)fmin(fmax(UNASKED_MS / exact->median_ms, PICTURES_LEAST), PICTURES_MOST);
 }
 
+/* In `text`, where it was cut off for the time that it may take when nobody asked for it. */
+static const char *why_not(const bt_contest_turn *turn, const bt_step_result *result,
+                           char text[static BT_CONTENDER_WHY_SIZE]) {
+    if (result->status != BT_TIMEOUT || !isfinite(turn->within_s)) return result->message;
+    snprintf(text, BT_CONTENDER_WHY_SIZE, "over %.0f s; --precision auto-int8 waits", turn->within_s);
+    return text;
+}
+
 bt_status bt_race_calibrate(bt_race *r, bt_error *error) {
     bt_model_record *model = r->t->model;
     const bt_precision asked = (bt_precision)r->t->options->settings->precision;
@@ -64,6 +72,7 @@ bt_status bt_race_calibrate(bt_race *r, bt_error *error) {
         leave_out_int8(r, "no time was left");
         return BT_OK;
     }
+    char late[BT_CONTENDER_WHY_SIZE];
     bt_tuning_progress(r->t, wanted ? 0 : 1, "calibrating INT8", "");
     bt_status status = bt_race_turn(r, &turn, &result, error);
     if (bt_race_is_over(r, status)) return status;
@@ -73,6 +82,6 @@ bt_status bt_race_calibrate(bt_race *r, bt_error *error) {
     else if (asked == BT_PRECISION_INT8)
         return bt_fail(error, result.status, "--precision: INT8 was not calibrated: %s", result.message);
     else
-        leave_out_int8(r, result.message);
+        leave_out_int8(r, why_not(&turn, &result, late));
     return BT_OK;
 }

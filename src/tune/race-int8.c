@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "record/config.h"
 #include "tune/race.h"
 
@@ -53,7 +54,7 @@ static int pictures_of(const bt_race *r, const bt_contender *exact) {
 static const char *why_not(const bt_contest_turn *turn, const bt_step_result *result,
                            char text[static BT_CONTENDER_WHY_SIZE]) {
     if (result->status != BT_TIMEOUT || !isfinite(turn->within_s)) return result->message;
-    snprintf(text, BT_CONTENDER_WHY_SIZE, "over %.0f s; --precision auto-int8 waits", turn->within_s);
+    bt_text_format(text, BT_CONTENDER_WHY_SIZE, "over %.0f s; --precision auto-int8 waits", turn->within_s);
     return text;
 }
 

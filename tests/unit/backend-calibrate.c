@@ -88,12 +88,13 @@ static void a_session_opens_with_it_and_says_so(void **state) {
 
 enum { CLASSES = 3 };
 
-static const char three_classes[] = "title Three\n"
-                                    "a = conv(image) channels=16 kernel=3 bias=yes weights=a activation=relu\n"
-                                    "b = conv(a) channels=16 kernel=3 bias=yes weights=b activation=relu\n"
-                                    "c = conv(b) channels=16 kernel=3 bias=yes weights=c activation=relu\n"
-                                    "logits = conv(c) channels=3 kernel=1 bias=yes weights=d\n"
-                                    "output logits\n";
+static const char three_classes[] =
+    "title Three\n"
+    "a = conv(image) channels=16 kernel=3 bias=yes weights=a activation=relu\n"
+    "b = conv(a) channels=16 kernel=3 bias=yes weights=b activation=relu\n"
+    "c = conv(b) channels=16 kernel=3 bias=yes weights=c activation=relu\n"
+    "logits = conv(c) channels=3 kernel=1 bias=yes weights=d\n"
+    "output logits\n";
 
 static void label_last_picture(const bt_session_options *options, int *labels) {
     static float planes[CLASSES * PIXELS];

@@ -8,7 +8,8 @@
  *
  * Each channel has its own unit: its range, 255 units long. That costs nothing, since units of what a
  * convolution reads go into its weights, and units of what a norm writes into its factors. A tensor whose
- * values have signs (a transposed convolution's) has its zero at 128 (kernels/border.h). */
+ * values have signs (a transposed convolution's) has its zero at 128 (kernels/border.h), and is bytes only where that
+ * convolution reads bytes. */
 #ifndef BT_PLAN_UNITS_H
 #define BT_PLAN_UNITS_H
 

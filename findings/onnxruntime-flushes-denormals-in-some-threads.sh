@@ -11,7 +11,7 @@
 #            has both zeros and denormals in it, by which thread got which part; one that is not asked flushes all the same
 #            where the first was. The same model on the same numbers gives other results by what ran before it.
 # Seen:      first session asked 0: asked 1, 1 thread: 0.0000 of the squares are 0
-#            first session asked 0: asked 1, 4 threads: 0.2500 of the squares are 0 (in other runs 0.7500)
+#            first session asked 0: asked 1, 4 threads: 0.3750 of the squares are 0 (in other runs 0.2500, 0.7500)
 #            first session asked 1: asked 0, 1 thread: 1.0000 of the squares are 0
 #
 # It installs these packages (100 MB) into a folder of its own, and wants Python 3.11 or newer. It ends with 0 while it behaves

@@ -120,8 +120,7 @@ static double agreement_of(const subject *n, const float *wanted) {
         const bt_class_maps maps = {planes[i], n->classes, n->pixels, n->output, n->map};
         bt_class_maps_label(&maps, 0.5F, n->labels[i]);
     }
-    for (int c = 0; c < n->classes; c++)
-        of_class[c] = bt_overlap_of_label(n->labels[0], n->labels[1], n->pixels, (uint8_t)c);
+    bt_overlap_of_labels(of_class, n->classes, n->labels[0], n->labels[1], n->pixels);
     return bt_overlap_mean_iou(of_class, n->classes);
 }
 

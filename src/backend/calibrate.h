@@ -2,9 +2,9 @@
  *
  * The network runs in FP32 on each of them, and every activation is watched: the largest magnitude of each
  * channel becomes its range (record/calibration.h). Then it runs as bytes on pictures that were not among
- * them, and the masks are compared, of several classes the labels: what the calibration says of its own agreement was seen, not hoped for.
- * Where that is below what is wanted, groups of activations stay in floats, one after another, those first
- * that bring the most. */
+ * them, and the masks are compared, of several classes the labels: what the calibration says of its own
+ * agreement was seen, not hoped for. Where that is below what is wanted, groups of activations stay in floats,
+ * one after another, those first that bring the most. */
 #ifndef BT_BACKEND_CALIBRATE_H
 #define BT_BACKEND_CALIBRATE_H
 

@@ -9,13 +9,17 @@ bt_overlap bt_overlap_of(const float *a, const float *b, size_t pixels, double t
     return overlap;
 }
 
-bt_overlap bt_overlap_of_label(const uint8_t *a, const uint8_t *b, size_t pixels, uint8_t label) {
-    bt_overlap overlap = {0, 0};
+void bt_overlap_of_labels(bt_overlap *of_classes, int count, const uint8_t *a, const uint8_t *b,
+                          size_t pixels) {
+    for (int c = 0; c < count; c++)
+        of_classes[c] = (bt_overlap){0, 0};
     for (size_t i = 0; i < pixels; i++) {
-        overlap.both += a[i] == label && b[i] == label;
-        overlap.either += a[i] == label || b[i] == label;
+        if (a[i] < count) {
+            of_classes[a[i]].both += a[i] == b[i];
+            of_classes[a[i]].either++;
+        }
+        if (b[i] < count && a[i] != b[i]) of_classes[b[i]].either++;
     }
-    return overlap;
 }
 
 void bt_overlap_add(bt_overlap *to, bt_overlap more) {

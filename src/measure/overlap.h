@@ -17,8 +17,9 @@ typedef struct bt_overlap {
 /* Of what lies above `threshold` in `a` and in `b`, of so many pixels. */
 bt_overlap bt_overlap_of(const float *a, const float *b, size_t pixels, double threshold);
 
-/* The same of one class's pixels in two maps of labels. */
-bt_overlap bt_overlap_of_label(const uint8_t *a, const uint8_t *b, size_t pixels, uint8_t label);
+/* The same of each class's pixels in two maps of labels, into of_classes[count]; of labels from `count` on nothing. */
+void bt_overlap_of_labels(bt_overlap *of_classes, int count, const uint8_t *a, const uint8_t *b,
+                          size_t pixels);
 
 void bt_overlap_add(bt_overlap *to, bt_overlap more);
 

@@ -75,8 +75,8 @@ static double count(const uint8_t *of, size_t pixels, int label) {
 static void compare_image(const bt_agreement *a, labels *l, int image, bt_step_result *result) {
     label(a, reference_of(a, image), l->expected);
     label(a, logits_of(a, image), l->got);
+    bt_overlap_of_labels(l->one, a->classes, l->expected, l->got, a->pixels);
     for (int c = 0; c < a->classes; c++) {
-        l->one[c] = bt_overlap_of_label(l->expected, l->got, a->pixels, (uint8_t)c);
         bt_overlap_add(&l->all[c], l->one[c]);
         if (bt_model_map_masks(a->map, c, a->classes)) result->mask_share += count(l->expected, a->pixels, c);
     }
